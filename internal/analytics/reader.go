@@ -1,0 +1,5 @@
+package analytics
+
+// Reader answers questions about usage.
+type Reader interface {
+}

@@ -1,0 +1,92 @@
+package apikey
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"time"
+)
+
+// Fingerprint is the SHA-256 of a raw key.
+type Fingerprint [sha256.Size]byte
+
+// FingerprintOf hashes a raw key.
+func FingerprintOf(raw string) Fingerprint { return sha256.Sum256([]byte(raw)) }
+
+// String is the fingerprint in lower-case hex, the form that telemetry carries.
+func (f Fingerprint) String() string { return hex.EncodeToString(f[:]) }
+
+// ParseFingerprint reads 64 hex digits.
+func ParseFingerprint(s string) (Fingerprint, error) {
+	var f Fingerprint
+	if len(s) != hex.EncodedLen(len(f)) {
+		return f, errors.New("fingerprint is not 64 hex digits")
+	}
+	if _, err := hex.Decode(f[:], []byte(s)); err != nil {
+		return f, errors.New("fingerprint is not 64 hex digits")
+	}
+	return f, nil
+}
+
+// Scopes that a key may hold.
+const (
+	// ScopeTelemetryWrite lets a key report its own usage. Every customer's key has it.
+	ScopeTelemetryWrite = "telemetry:write"
+	// ScopeTelemetryWriteAny lets the platform's servers report calls made with any key, by fingerprint.
+	ScopeTelemetryWriteAny = "telemetry:write_any"
+	// ScopeUsageRead lets a key read its owner's usage.
+	ScopeUsageRead = "usage:read"
+	// ScopeAdmin lets a key read and change everything.
+	ScopeAdmin = "admin"
+)
+
+// Identity is a registered key and its verified owner. It is shared and must not be changed.
+type Identity struct {
+	KeyID            string // "key_…"
+	Fingerprint      Fingerprint
+	UserID           string // "usr_…"; empty for the platform's own keys
+	UserEmail        string
+	OrganizationID   string // "org_…"
+	OrganizationName string
+	Environment      string // "sandbox" or "live"
+	Scopes           []string
+	CreatedAt        time.Time
+	ExpiresAt        time.Time // zero: never
+	RevokedAt        time.Time // zero: not revoked
+}
+
+// Has reports whether the key holds a scope.
+func (id *Identity) Has(scope string) bool {
+	for _, s := range id.Scopes {
+		if s == scope {
+			return true
+		}
+	}
+	return false
+}
+
+// Reasons why a key is refused, and the failure to find out.
+var (
+	// ErrMalformed is returned for what cannot be a key, without a look at the store.
+	ErrMalformed = errors.New("API key is malformed")
+	// ErrUnknown is returned for a well-formed key that nobody registered.
+	ErrUnknown = errors.New("API key is unknown")
+	// ErrRevoked and ErrExpired come together with the key's identity.
+	ErrRevoked = errors.New("API key is revoked")
+	ErrExpired = errors.New("API key has expired")
+	// ErrUnavailable is returned when the key is not in the cache and the store cannot be asked. It says
+	// nothing about the key.
+	ErrUnavailable = errors.New("API keys cannot be checked at the moment")
+)
+
+// Store is where registered keys are kept.
+type Store interface {
+	// LookUp returns the key with this fingerprint, revoked and expired ones too, or ErrUnknown. Any other
+	// error means that the store could not be asked.
+	LookUp(ctx context.Context, f Fingerprint) (*Identity, error)
+	// Watch calls changed with the fingerprint of each key that was changed since Watch began, and changed
+	// with nil after anything that may have hidden a change, such as a lost connection: all that is cached
+	// is then to be looked up again. It returns when ctx ends.
+	Watch(ctx context.Context, changed func(*Fingerprint)) error
+}
