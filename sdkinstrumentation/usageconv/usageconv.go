@@ -2,8 +2,8 @@
 //
 // The SDK writes these names and the collector reads them, so both sides import this package and neither
 // spells a name itself. Where OpenTelemetry's semantic conventions (v1.43.0) have a name, it is used as it
-// stands there; names under "disco." are ours. docs/conventions.md lists all of them and is tested against
-// [All].
+// stands there; names under "disco." are ours. docs/conventions.md lists all of them, and a test
+// keeps it complete.
 package usageconv
 
 // Attributes of OpenTelemetry's semantic conventions that Mirrorball reads or writes.

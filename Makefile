@@ -1,0 +1,61 @@
+# Everything a developer or an operator runs. `make help` lists the targets.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+TOOLS := -modfile=internal/tools/go.mod
+SOURCES := $(shell find . -name '*.go' -not -name '*_test.go' -not -path './_build/*' -not -path './node_modules/*') \
+	$(shell find internal/postgres -name '*.sql') go.mod sdkinstrumentation/go.mod
+MODULES := . sdkinstrumentation
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: bin/mirrorball bin/mirrorctl ## build bin/mirrorball (the collector) and bin/mirrorctl
+
+bin/mirrorball: $(SOURCES) builder-config.yaml
+	@mkdir -p _build bin
+	GOWORK=off go tool $(TOOLS) builder --config builder-config.yaml
+	@mv _build/mirrorball bin/mirrorball
+
+bin/mirrorctl: $(SOURCES)
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -o bin/mirrorctl ./cmd/mirrorctl
+
+.PHONY: demo
+demo: build postgres ## start everything with 60 days of usage and live traffic (DEMO_SECONDS=30 ends by itself)
+	@scripts/demo.sh
+
+.PHONY: test
+test: postgres lint bin/mirrorball bin/mirrorctl ## run all checks and tests: lint, units with -race, end to end
+	cd sdkinstrumentation && go test -race ./...
+	go test -race $$(go list ./... | grep -v -e /e2e -e /_build)
+	go test -count=1 ./e2e/...
+
+.PHONY: lint
+lint: ## go vet, staticcheck, gofmt
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
+	@for m in $(MODULES); do (cd $$m && go vet ./...) || exit 1; done
+	@go build $(TOOLS) -o bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	@for m in $(MODULES); do (cd $$m && $(CURDIR)/bin/staticcheck ./...) || exit 1; done
+
+.PHONY: generate
+generate: ## regenerate what mdatagen writes
+	go generate ./...
+
+.PHONY: verify
+verify: generate ## regenerate and fail when something changed
+	git diff --exit-code
+
+.PHONY: bench
+bench: postgres ## measure what the SDK adds to a call, the mapping, the key check and the writer
+	scripts/bench.sh
+
+.PHONY: postgres
+postgres: ## install Postgres 15 or later with apt where there is none
+	@scripts/ensure-postgres.sh
+
+.PHONY: clean
+clean: ## remove what was built (data stays)
+	rm -rf bin _build
