@@ -12,7 +12,10 @@ import (
 type Fingerprint [sha256.Size]byte
 
 // FingerprintOf hashes a raw key.
-func FingerprintOf(raw string) Fingerprint { return sha256.Sum256([]byte(raw)) }
+func FingerprintOf(raw string) Fingerprint {
+	var buf [maxLength]byte // keeps the copy of a key on the stack; anything longer is no key
+	return sha256.Sum256(append(buf[:0], raw...))
+}
 
 // String is the fingerprint in lower-case hex, the form that telemetry carries.
 func (f Fingerprint) String() string { return hex.EncodeToString(f[:]) }

@@ -1,0 +1,149 @@
+package apikey
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"hash/crc32"
+	"strings"
+
+	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
+)
+
+// Kind is what a key's prefix says.
+type Kind struct {
+	// Environment is "sandbox" or "live".
+	Environment string
+	Admin       bool
+}
+
+const (
+	// KeyMark starts every key, whatever its kind, so that keys can be found in text.
+	KeyMark = "dk_"
+
+	randomLength   = 32 // 62^32 is about 2^190
+	checksumLength = 6  // 62^6 exceeds 2^32
+	tailLength     = randomLength + checksumLength
+	minLength      = len(prefixTest) + tailLength
+	maxLength      = len(prefixLiveAdmin) + tailLength
+
+	prefixTest      = KeyMark + "test_"
+	prefixLive      = KeyMark + "live_"
+	prefixTestAdmin = prefixTest + "admin_"
+	prefixLiveAdmin = prefixLive + "admin_"
+)
+
+// Generate makes a key for an environment, "sandbox" or "live".
+func Generate(environment string, admin bool) (string, error) {
+	prefix, err := prefixOf(Kind{Environment: environment, Admin: admin})
+	if err != nil {
+		return "", err
+	}
+	body := prefix + randomBase62(randomLength)
+	return body + checksum(body), nil
+}
+
+// Check reads the kind of a raw key, or returns ErrMalformed for what [Generate] cannot have made.
+func Check(raw string) (Kind, error) {
+	if len(raw) < minLength || len(raw) > maxLength {
+		return Kind{}, ErrMalformed
+	}
+	body, sum := raw[:len(raw)-checksumLength], raw[len(raw)-checksumLength:]
+	kind, ok := kindOf(raw[:len(raw)-tailLength])
+	if !ok || !isBase62(body[len(body)-randomLength:]) || sum != checksum(body) {
+		return Kind{}, ErrMalformed
+	}
+	return kind, nil
+}
+
+// Digest is the form in which a key is stored: HMAC-SHA-256 of its fingerprint under a pepper.
+func Digest(pepper []byte, f Fingerprint) []byte {
+	mac := hmac.New(sha256.New, pepper)
+	mac.Write(f[:])
+	return mac.Sum(nil)
+}
+
+// Hint tells keys apart by eye: the kind and the last four characters, "dk_live_…a1B2". These four are
+// part of the checksum, so a hint gives away no more than four of them. What is no key has no hint.
+func Hint(raw string) string {
+	if _, err := Check(raw); err != nil {
+		return ""
+	}
+	return raw[:len(raw)-tailLength] + "…" + raw[len(raw)-4:]
+}
+
+// NewID makes a public id such as "key_7Q…": the prefix and 20 random base62 characters (119 bits).
+func NewID(prefix string) string { return prefix + randomBase62(20) }
+
+func prefixOf(k Kind) (string, error) {
+	switch k {
+	case Kind{Environment: usageconv.EnvironmentSandbox}:
+		return prefixTest, nil
+	case Kind{Environment: usageconv.EnvironmentLive}:
+		return prefixLive, nil
+	case Kind{Environment: usageconv.EnvironmentSandbox, Admin: true}:
+		return prefixTestAdmin, nil
+	case Kind{Environment: usageconv.EnvironmentLive, Admin: true}:
+		return prefixLiveAdmin, nil
+	}
+	return "", fmt.Errorf("cannot make a key for environment %q: it must be %q or %q",
+		k.Environment, usageconv.EnvironmentSandbox, usageconv.EnvironmentLive)
+}
+
+func kindOf(prefix string) (Kind, bool) {
+	switch prefix {
+	case prefixTest:
+		return Kind{Environment: usageconv.EnvironmentSandbox}, true
+	case prefixLive:
+		return Kind{Environment: usageconv.EnvironmentLive}, true
+	case prefixTestAdmin:
+		return Kind{Environment: usageconv.EnvironmentSandbox, Admin: true}, true
+	case prefixLiveAdmin:
+		return Kind{Environment: usageconv.EnvironmentLive, Admin: true}, true
+	}
+	return Kind{}, false
+}
+
+const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// IsBase62 reports whether c can stand in the random part of a key.
+func IsBase62(c byte) bool {
+	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+}
+
+func isBase62(s string) bool {
+	for i := range len(s) {
+		if !IsBase62(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// randomBase62 draws n characters, each equally likely: bytes from 248 (4 × 62) on are thrown away.
+func randomBase62(n int) string {
+	var b strings.Builder
+	b.Grow(n)
+	buf := make([]byte, n)
+	for b.Len() < n {
+		rand.Read(buf) // never fails, since Go 1.24
+		for _, c := range buf {
+			if c < 248 && b.Len() < n {
+				b.WriteByte(base62[c%62])
+			}
+		}
+	}
+	return b.String()
+}
+
+// checksum is CRC-32 (IEEE) as base62, most significant character first, padded with '0'.
+func checksum(body string) string {
+	sum := crc32.ChecksumIEEE([]byte(body))
+	var out [checksumLength]byte
+	for i := checksumLength - 1; i >= 0; i-- {
+		out[i] = base62[sum%62]
+		sum /= 62
+	}
+	return string(out[:])
+}

@@ -1,0 +1,164 @@
+package apikey
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// lookUp asks the store about a key, together with all callers that wait for the same one. The question outlives
+// a caller that gives up, for the others' sake.
+func (v *Verifier) lookUp(ctx context.Context, f Fingerprint) (*Identity, error) {
+	for {
+		if v.resting() {
+			return nil, ErrUnavailable
+		}
+		answer := v.flights.DoChan(string(f[:]), func() (any, error) { return v.question(f) })
+		select {
+		case <-ctx.Done():
+			return nil, ErrUnavailable
+		case r := <-answer:
+			if r.Err != nil {
+				return nil, r.Err
+			}
+			e := r.Val.(*entry)
+			if v.outdated(e) { // the key changed while the question was under way
+				continue
+			}
+			if e.id == nil {
+				return nil, ErrUnknown
+			}
+			return e.id, nil
+		}
+	}
+}
+
+// question asks the store once and remembers the answer.
+func (v *Verifier) question(f Fingerprint) (*entry, error) {
+	if !v.enter() {
+		return nil, ErrUnavailable
+	}
+	defer v.running.Done()
+	ctx, cancel := context.WithTimeout(v.closed, v.config.LookUpTimeout)
+	defer cancel()
+
+	select {
+	case v.slots <- struct{}{}:
+		defer func() { <-v.slots }()
+	case <-ctx.Done():
+		return nil, ErrUnavailable // busy, which says nothing about the store
+	}
+
+	e := &entry{epoch: v.epoch.Load(), asked: v.now()}
+	changes := v.changes.Load()
+	id, err := v.store.LookUp(ctx, f)
+	switch {
+	case err == nil && id != nil:
+		e.id = id
+		v.known.Set(f, e)
+		v.unknown.Invalidate(f)
+	case errors.Is(err, ErrUnknown):
+		v.unknown.Set(f, e)
+		v.known.Invalidate(f)
+	default:
+		if v.closed.Err() == nil {
+			v.failed()
+		}
+		return nil, ErrUnavailable
+	}
+	v.answered()
+	// An entry is put in the cache before this check, and forget counts before it looks there: whichever comes
+	// second sees the other.
+	if v.changes.Load() != changes {
+		e.changed.Store(true)
+	}
+	return e, nil
+}
+
+// Run listens for changes until ctx ends or the verifier is closed. Without it changes are noticed only after
+// Config.RefreshAfter.
+func (v *Verifier) Run(ctx context.Context) {
+	if !v.enter() {
+		return
+	}
+	defer v.running.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(v.closed, cancel)()
+
+	for ctx.Err() == nil {
+		v.forget(nil)
+		_ = v.store.Watch(ctx, v.forget) // whatever ended it, the remedy is the same
+		select {
+		case <-ctx.Done():
+		case <-time.After(v.config.RetryAfter):
+		}
+	}
+}
+
+// forget makes one key, or with nil every key, be looked up again. What was known of them stays, for as long as the
+// store cannot be asked.
+func (v *Verifier) forget(f *Fingerprint) {
+	if f == nil {
+		v.epoch.Add(1)
+		return
+	}
+	v.changes.Add(1)
+	for _, cache := range []*cache{v.known, v.unknown} {
+		if e, ok := cache.GetIfPresent(*f); ok {
+			e.changed.Store(true)
+		}
+	}
+}
+
+// Close stops Run and what is being looked up, and waits for both. It may be called again.
+func (v *Verifier) Close() {
+	v.mu.Lock()
+	v.close()
+	v.mu.Unlock()
+	v.running.Wait()
+}
+
+// enter joins the group that Close waits for, unless the verifier is closed.
+func (v *Verifier) enter() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed.Err() != nil {
+		return false
+	}
+	v.running.Add(1)
+	return true
+}
+
+// Age is for how long the store has failed to answer; 0 when it answered the last question.
+func (v *Verifier) Age() time.Duration {
+	since := v.failingSince.Load()
+	if since == 0 {
+		return 0
+	}
+	return v.now() - time.Duration(since)
+}
+
+// Stale reports whether the cache is too old for [Verifier.VerifyFresh].
+func (v *Verifier) Stale() bool { return v.Age() >= v.config.FreshFor }
+
+// now is the time since the verifier was made, never 0.
+func (v *Verifier) now() time.Duration { return time.Since(v.started) + 1 }
+
+func (v *Verifier) failed() {
+	now := int64(v.now())
+	v.failedAt.Store(now)
+	v.failingSince.CompareAndSwap(0, now)
+}
+
+func (v *Verifier) answered() {
+	v.failedAt.Store(0)
+	v.failingSince.Store(0)
+}
+
+// resting reports whether the store failed a moment ago. Callers are then answered at once, instead of each waiting
+// for a time-out.
+func (v *Verifier) resting() bool {
+	at := v.failedAt.Load()
+	return at != 0 && v.now()-time.Duration(at) < v.config.RetryAfter
+}
