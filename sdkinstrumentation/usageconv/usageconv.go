@@ -8,8 +8,10 @@ package usageconv
 
 // Attributes of OpenTelemetry's semantic conventions that Mirrorball reads or writes.
 const (
-	ClientAddress      = "client.address"
-	ErrorType          = "error.type"
+	ClientAddress = "client.address"
+	ErrorType     = "error.type"
+	// EventName is how records named their event before OTLP had a field for it; read, never written.
+	EventName          = "event.name"
 	GeoCountry         = "geo.country.iso_code"
 	HTTPRequestMethod  = "http.request.method"
 	HTTPResendCount    = "http.request.resend_count"
@@ -24,11 +26,13 @@ const (
 	ServiceVersion     = "service.version"
 	TelemetryDistro    = "telemetry.distro.name"
 	TelemetryDistroVer = "telemetry.distro.version"
-	URLPath            = "url.path"
-	URLTemplate        = "url.template"
-	UserAgentOriginal  = "user_agent.original"
-	UserEmail          = "user.email"
-	UserID             = "user.id"
+	// URLFull is what clients send that know no template; only its path is used.
+	URLFull           = "url.full"
+	URLPath           = "url.path"
+	URLTemplate       = "url.template"
+	UserAgentOriginal = "user_agent.original"
+	UserEmail         = "user.email"
+	UserID            = "user.id"
 )
 
 // Attributes of our own.
@@ -89,6 +93,9 @@ const (
 	StampTrusted = "mirrorball.trusted"
 	// StampForeign is true when an untrusted reporter names another key's fingerprint.
 	StampForeign = "mirrorball.foreign_key"
+	// StampRecordID is the id of a log record without an id of its own, in hex: a hash of its content and its
+	// ordinal in the request, taken before requests are merged into batches.
+	StampRecordID = "mirrorball.record_id"
 )
 
 // HTTP headers that the SDK injects.
