@@ -1,5 +1,39 @@
 package analytics
 
-// Reader answers questions about usage.
+import "context"
+
+// Reader answers questions about usage. Answers are counted from statistics of one moment: the numbers of one
+// answer agree with each other, also while usage is being written.
 type Reader interface {
+	// Usage counts the usage of some keys. Keys without usage give an answer of zeroes, not an error; a subject
+	// that does not exist gives accounts.ErrNotFound.
+	Usage(ctx context.Context, q UsageQuestion) (*Usage, error)
+	// Platform counts the usage of all users of an environment.
+	Platform(ctx context.Context, q PlatformQuestion) (*Platform, error)
+}
+
+// Subject says whose usage is asked for: that of one key, of the keys of a user or an organisation, or, when all
+// three are empty, of everybody's keys except those of the platform itself.
+type Subject struct {
+	KeyID          string
+	UserID         string
+	OrganizationID string
+	// Environment is "sandbox" or "live": keys of the other one are left out. A single key is always of its own
+	// environment.
+	Environment string
+}
+
+// UsageQuestion asks for the usage of a subject in a window.
+type UsageQuestion struct {
+	Subject Subject
+	Window  Window
+	// Top bounds the rows of each list that is not a time series; the rest is left out. At least 1.
+	Top int
+}
+
+// PlatformQuestion asks for the usage of everybody.
+type PlatformQuestion struct {
+	Environment string
+	Window      Window
+	Top         int
 }
