@@ -1,0 +1,170 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	pgxdecimal "github.com/jackc/pgx-shopspring-decimal"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/disco-platform/mirrorball/internal/usage"
+)
+
+// Config says which database to use and how.
+type Config struct {
+	// DSN is a connection string of libpq, as URL or as key=value pairs.
+	DSN string
+	// Window is the accepted span of event times: partitions are kept ready for it. Zero means
+	// usage.DefaultWindow.
+	Window usage.Window
+	// MaxConns bounds the connections of each of the two pools. Zero means 8.
+	MaxConns int32
+	// ReadTimeout ends a statement of the reading pool. Zero means 30 seconds.
+	ReadTimeout time.Duration
+}
+
+// DB is one database with its schema up to date.
+//
+// It has two pools, so that a burst of questions never keeps a writer waiting for a connection.
+type DB struct {
+	window     usage.Window
+	ingest     *pgxpool.Pool
+	read       *pgxpool.Pool
+	partitions atomic.Pointer[coverage]
+}
+
+// Bounds on how long a statement of a writer may run, and wait for another's lock.
+const (
+	writeTimeout = 60 * time.Second
+	lockTimeout  = 10 * time.Second
+)
+
+// Open connects, migrates the schema and creates the partitions for the accepted window. Any number of processes
+// may do so at once.
+func Open(ctx context.Context, cfg Config) (*DB, error) {
+	if cfg.Window == (usage.Window{}) {
+		cfg.Window = usage.DefaultWindow
+	}
+	if cfg.ReadTimeout == 0 {
+		cfg.ReadTimeout = 30 * time.Second
+	}
+	db := &DB{window: cfg.Window}
+	var err error
+	if db.ingest, err = newPool(ctx, cfg, "mirrorball ingest", writeTimeout); err != nil {
+		return nil, err
+	}
+	if db.read, err = newPool(ctx, cfg, "mirrorball read", cfg.ReadTimeout); err != nil {
+		db.Close()
+		return nil, err
+	}
+	if err := db.migrate(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	if err := db.CreatePartitions(ctx, time.Now()); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// newPool makes a pool whose sessions are the same whatever the server's defaults are.
+func newPool(ctx context.Context, cfg Config, name string, timeout time.Duration) (*pgxpool.Pool, error) {
+	pc, err := pgxpool.ParseConfig(cfg.DSN)
+	if err != nil {
+		// pgx quotes the DSN in its message, with the password taken out where it can tell; say nothing instead.
+		return nil, errors.New("cannot read `dsn`: expected a URL such as postgres://user@host:5432/database")
+	}
+	pc.MaxConns = 8
+	if cfg.MaxConns > 0 {
+		pc.MaxConns = cfg.MaxConns
+	}
+	pc.MaxConnIdleTime = 5 * time.Minute
+	params := pc.ConnConfig.RuntimeParams
+	params["application_name"] = name
+	params["timezone"] = "UTC"
+	params["statement_timeout"] = strconv.FormatInt(timeout.Milliseconds(), 10)
+	params["lock_timeout"] = strconv.FormatInt(lockTimeout.Milliseconds(), 10)
+	params["idle_in_transaction_session_timeout"] = "60000"
+	pc.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		pgxdecimal.Register(conn.TypeMap())
+		return nil
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, fmt.Errorf("cannot connect to Postgres: %w", public(err))
+	}
+	return pool, nil
+}
+
+// Close waits until all connections are given back and closes them.
+func (db *DB) Close() {
+	if db.ingest != nil {
+		db.ingest.Close()
+	}
+	if db.read != nil {
+		db.read.Close()
+	}
+}
+
+// Ping asks the server for a sign of life.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.ingest.Ping(ctx); err != nil {
+		return fmt.Errorf("cannot reach Postgres: %w", public(err))
+	}
+	return nil
+}
+
+// Window is the accepted span of event times.
+func (db *DB) Window() usage.Window { return db.window }
+
+// Pool is the pool of the role that owns the tables: row-level security does not bind it. Questions on behalf of a
+// caller go through [DB.ReadAs].
+func (db *DB) Pool() *pgxpool.Pool { return db.ingest }
+
+// Scope is whose rows a reader may see.
+type Scope struct {
+	// Keys are api_keys.seq. Key 0 is nobody's usage.
+	Keys []int32
+	// All opens every row; it is for admins.
+	All bool
+}
+
+// readerRole is created by the migrations; it owns nothing and may only read.
+const readerRole = "mirrorball_reader"
+
+// settings of a transaction in one round trip. set_config('role', …) is SET LOCAL ROLE.
+const enterReader = `SELECT set_config('role', $1, true), set_config('mirrorball.keys', $2, true), set_config('mirrorball.all', $3, true)`
+
+// ReadAs runs fn in a read-only transaction that sees one snapshot and no row outside the scope, whatever fn asks:
+// row-level security sees to it.
+func (db *DB) ReadAs(ctx context.Context, s Scope, fn func(pgx.Tx) error) error {
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return pgx.BeginTxFunc(ctx, db.read, options, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, enterReader, readerRole, s.keys(), s.all()); err != nil {
+			return fmt.Errorf("cannot become the role that reads: %w", public(err))
+		}
+		return fn(tx)
+	})
+}
+
+func (s Scope) keys() string {
+	text := make([]string, len(s.Keys))
+	for i, k := range s.Keys {
+		text[i] = strconv.Itoa(int(k))
+	}
+	return strings.Join(text, ",")
+}
+
+func (s Scope) all() string {
+	if s.All {
+		return "on"
+	}
+	return "off"
+}

@@ -1,0 +1,130 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// partitionLead is how far beyond the accepted window partitions are kept ready: the time that an operator has
+// when creating them fails.
+const partitionLead = 14 * 24 * time.Hour
+
+// partition is one table of a partitioned parent, and the half-open span of time that it holds.
+type partition struct {
+	parent, name string
+	start, end   time.Time
+}
+
+// weekly and monthly name the partition that holds t.
+func weekly(parent string, t time.Time) partition {
+	t = t.UTC()
+	sinceMonday := (int(t.Weekday()) + 6) % 7
+	start := time.Date(t.Year(), t.Month(), t.Day()-sinceMonday, 0, 0, 0, 0, time.UTC)
+	year, week := start.ISOWeek()
+	return partition{parent, fmt.Sprintf("%s_%04dw%02d", parent, year, week), start, start.AddDate(0, 0, 7)}
+}
+
+func monthly(parent string, t time.Time) partition {
+	t = t.UTC()
+	start := time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC)
+	return partition{parent, fmt.Sprintf("%s_%s", parent, start.Format("2006_01")), start, start.AddDate(0, 1, 0)}
+}
+
+// wanted lists the partitions that hold every time from oldest to newest.
+func wanted(oldest, newest time.Time) []partition {
+	var list []partition
+	for p := weekly("audit_logs", oldest); !p.start.After(newest); p = weekly("audit_logs", p.end) {
+		list = append(list, p)
+	}
+	for p := monthly("usage_statistics", oldest); !p.start.After(newest); p = monthly("usage_statistics", p.end) {
+		list = append(list, p)
+	}
+	return list
+}
+
+// CreatePartitions makes the partitions for the accepted window at a moment, and two weeks more. It never drops one.
+func (db *DB) CreatePartitions(ctx context.Context, now time.Time) error {
+	return withLock(ctx, db.ingest, lockMaintenance, func() error {
+		existing, err := db.existingPartitions(ctx)
+		if err != nil {
+			return err
+		}
+		var failed error
+		for _, p := range wanted(now.Add(-db.window.Past), now.Add(db.window.Future+partitionLead)) {
+			if slices.Contains(existing, p.name) {
+				continue
+			}
+			if err := db.createPartition(ctx, p); err != nil { // the others may still succeed
+				failed = errors.Join(failed, fmt.Errorf("cannot create partition %s: %w", p.name, public(err)))
+				continue
+			}
+			existing = append(existing, p.name)
+		}
+		db.partitions.Store(coverageOf(existing))
+		return failed
+	})
+}
+
+func (db *DB) existingPartitions(ctx context.Context) ([]string, error) {
+	const list = `
+		SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+		WHERE i.inhparent IN ('audit_logs'::regclass, 'usage_statistics'::regclass)`
+	rows, err := db.ingest.Query(ctx, list)
+	if err != nil {
+		return nil, fmt.Errorf("cannot list partitions: %w", public(err))
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("cannot list partitions: %w", public(err))
+	}
+	return names, nil
+}
+
+// createPartition makes the table first and attaches it then: that takes a weaker lock of the parent than
+// PARTITION OF does, and writers go on. A partition does not inherit row-level security, so it gets its own; without
+// a policy of its own, a reader that names it sees nothing.
+func (db *DB) createPartition(ctx context.Context, p partition) error {
+	create := fmt.Sprintf(`
+		CREATE TABLE %[2]s (LIKE %[1]s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES);
+		ALTER TABLE %[2]s ENABLE ROW LEVEL SECURITY;
+		ALTER TABLE %[1]s ATTACH PARTITION %[2]s FOR VALUES FROM ('%[3]s') TO ('%[4]s')`,
+		p.parent, p.name, p.start.Format(time.RFC3339), p.end.Format(time.RFC3339))
+	return pgx.BeginFunc(ctx, db.ingest, func(tx pgx.Tx) error {
+		return execScript(ctx, tx.Conn().PgConn(), create)
+	})
+}
+
+// execScript runs statements that carry no values of others.
+func execScript(ctx context.Context, conn *pgconn.PgConn, sql string) error {
+	_, err := conn.Exec(ctx, sql).ReadAll()
+	return err
+}
+
+// coverage is what the partitions known to this process hold.
+type coverage struct{ weeks, months map[string]struct{} }
+
+func coverageOf(names []string) *coverage {
+	c := &coverage{weeks: map[string]struct{}{}, months: map[string]struct{}{}}
+	for _, name := range names {
+		if strings.HasPrefix(name, "audit_logs_") {
+			c.weeks[name] = struct{}{}
+		} else {
+			c.months[name] = struct{}{}
+		}
+	}
+	return c
+}
+
+// holds reports whether an event of time t has a place.
+func (c *coverage) holds(t time.Time) bool {
+	_, week := c.weeks[weekly("audit_logs", t).name]
+	_, month := c.months[monthly("usage_statistics", t).name]
+	return week && month
+}
