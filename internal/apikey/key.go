@@ -7,8 +7,12 @@ import (
 	"fmt"
 	"hash/crc32"
 	"strings"
+)
 
-	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
+// Environments that a key belongs to, as in [Identity].
+const (
+	Sandbox = "sandbox"
+	Live    = "live"
 )
 
 // Kind is what a key's prefix says.
@@ -19,17 +23,15 @@ type Kind struct {
 }
 
 const (
-	// KeyMark starts every key, whatever its kind, so that keys can be found in text.
-	KeyMark = "dk_"
-
-	randomLength   = 32 // 62^32 is about 2^190
-	checksumLength = 6  // 62^6 exceeds 2^32
+	mark           = "dk_" // starts every key, so that keys can be found in text
+	randomLength   = 32    // 62^32 is about 2^190
+	checksumLength = 6     // 62^6 exceeds 2^32
 	tailLength     = randomLength + checksumLength
 	minLength      = len(prefixTest) + tailLength
 	maxLength      = len(prefixLiveAdmin) + tailLength
 
-	prefixTest      = KeyMark + "test_"
-	prefixLive      = KeyMark + "live_"
+	prefixTest      = mark + "test_"
+	prefixLive      = mark + "live_"
 	prefixTestAdmin = prefixTest + "admin_"
 	prefixLiveAdmin = prefixLive + "admin_"
 )
@@ -51,7 +53,7 @@ func Check(raw string) (Kind, error) {
 	}
 	body, sum := raw[:len(raw)-checksumLength], raw[len(raw)-checksumLength:]
 	kind, ok := kindOf(raw[:len(raw)-tailLength])
-	if !ok || !isBase62(body[len(body)-randomLength:]) || sum != checksum(body) {
+	if !ok || base62Run(body[len(body)-randomLength:]) != randomLength || sum != checksum(body) {
 		return Kind{}, ErrMalformed
 	}
 	return kind, nil
@@ -78,47 +80,46 @@ func NewID(prefix string) string { return prefix + randomBase62(20) }
 
 func prefixOf(k Kind) (string, error) {
 	switch k {
-	case Kind{Environment: usageconv.EnvironmentSandbox}:
+	case Kind{Environment: Sandbox}:
 		return prefixTest, nil
-	case Kind{Environment: usageconv.EnvironmentLive}:
+	case Kind{Environment: Live}:
 		return prefixLive, nil
-	case Kind{Environment: usageconv.EnvironmentSandbox, Admin: true}:
+	case Kind{Environment: Sandbox, Admin: true}:
 		return prefixTestAdmin, nil
-	case Kind{Environment: usageconv.EnvironmentLive, Admin: true}:
+	case Kind{Environment: Live, Admin: true}:
 		return prefixLiveAdmin, nil
 	}
 	return "", fmt.Errorf("cannot make a key for environment %q: it must be %q or %q",
-		k.Environment, usageconv.EnvironmentSandbox, usageconv.EnvironmentLive)
+		k.Environment, Sandbox, Live)
 }
 
 func kindOf(prefix string) (Kind, bool) {
 	switch prefix {
 	case prefixTest:
-		return Kind{Environment: usageconv.EnvironmentSandbox}, true
+		return Kind{Environment: Sandbox}, true
 	case prefixLive:
-		return Kind{Environment: usageconv.EnvironmentLive}, true
+		return Kind{Environment: Live}, true
 	case prefixTestAdmin:
-		return Kind{Environment: usageconv.EnvironmentSandbox, Admin: true}, true
+		return Kind{Environment: Sandbox, Admin: true}, true
 	case prefixLiveAdmin:
-		return Kind{Environment: usageconv.EnvironmentLive, Admin: true}, true
+		return Kind{Environment: Live, Admin: true}, true
 	}
 	return Kind{}, false
 }
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// IsBase62 reports whether c can stand in the random part of a key.
-func IsBase62(c byte) bool {
+func isBase62(c byte) bool {
 	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
 }
 
-func isBase62(s string) bool {
-	for i := range len(s) {
-		if !IsBase62(s[i]) {
-			return false
-		}
+// base62Run is the number of base62 characters that s starts with.
+func base62Run(s string) int {
+	n := 0
+	for n < len(s) && isBase62(s[n]) {
+		n++
 	}
-	return true
+	return n
 }
 
 // randomBase62 draws n characters, each equally likely: bytes from 248 (4 × 62) on are thrown away.

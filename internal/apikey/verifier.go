@@ -129,7 +129,7 @@ func (v *Verifier) ByFingerprint(ctx context.Context, f Fingerprint) (*Identity,
 func (v *Verifier) verify(ctx context.Context, raw string, maxAge time.Duration, stale bool) (*Identity, error) {
 	// Length and mark keep rubbish from being hashed. The checksum comes after the cache, for what is in there has
 	// passed it.
-	if len(raw) < minLength || len(raw) > maxLength || !strings.HasPrefix(raw, KeyMark) {
+	if len(raw) < minLength || len(raw) > maxLength || !strings.HasPrefix(raw, mark) {
 		return nil, ErrMalformed
 	}
 	f := FingerprintOf(raw)
