@@ -90,7 +90,7 @@ type Platform struct {
 	Counts
 	Response
 	RegisteredUsers int64 // users with a key of this environment, revoked or not
-	ActiveUsers     int64 // users with a request or custom event in the last 30 days
+	ActiveUsers     int64 // users with a request or custom event since the question's ActiveSince
 	Payments        []Money
 	Claimed         []Money
 	// Nobody are requests that belong to no key, of either environment.
@@ -98,7 +98,7 @@ type Platform struct {
 	SDKs          []SDK
 	Countries     []Named
 	Organizations []Organization
-	Growth        []Growth // one to a local day of the window, in order
+	Growth        []Growth // one to a period of the window, in order
 }
 
 // Organization is the usage of one organisation. Names are not unique.
@@ -109,9 +109,8 @@ type Organization struct {
 	Payments int64
 }
 
-// Growth is how many users and keys were made on a day.
+// Growth is how many users and keys were made in a period.
 type Growth struct {
-	Day      time.Time // its start
 	NewUsers int64
 	NewKeys  int64
 }

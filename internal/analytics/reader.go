@@ -1,6 +1,9 @@
 package analytics
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Reader answers questions about usage. Answers are counted from statistics of one moment: the numbers of one
 // answer agree with each other, also while usage is being written.
@@ -35,5 +38,7 @@ type UsageQuestion struct {
 type PlatformQuestion struct {
 	Environment string
 	Window      Window
+	// ActiveSince is when a user must have been seen last to be called active.
+	ActiveSince time.Time
 	Top         int
 }

@@ -1,0 +1,137 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/disco-platform/mirrorball/internal/analytics"
+	"github.com/disco-platform/mirrorball/internal/usage"
+)
+
+// Usage implements analytics.Reader.
+func (r *Reader) Usage(ctx context.Context, q analytics.UsageQuestion) (*analytics.Usage, error) {
+	keys, err := r.keysOf(ctx, q.Subject)
+	if err != nil {
+		return nil, fmt.Errorf("cannot find the keys to count: %w", err)
+	}
+	u := &analytics.Usage{Window: q.Window, Series: make([]analytics.Counts, len(q.Window.Periods))}
+	err = r.db.ReadAs(ctx, Scope{Keys: keys}, func(tx pgx.Tx) error {
+		var b pgx.Batch
+		queueUsage(&b, r.counted, keys, q, u)
+		queueAgents(&b, r.counted, keys, q.Window, &u.UniqueAgents)
+		return tx.SendBatch(ctx, &b).Close()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot count usage: %w", public(err))
+	}
+	return u, nil
+}
+
+// usageRows reads each statistics row of the keys once and sums it up by value, and by period too where the row is a
+// total. Payments, agents and services come from the counted vantage ($4) and from custom events (vantage 0), requests
+// from the counted vantage alone. Lists end after $6 rows; totals and payments are complete.
+const usageRows = `
+WITH sums AS (
+	SELECT s.dimension, s.value,
+		CASE WHEN s.dimension = 0 THEN width_bucket(s.bucket, $5::timestamptz[]) ELSE 0 END AS period,
+		coalesce(sum(s.count) FILTER (WHERE s.vantage = $4 OR s.dimension IN (5, 7, 8)), 0) AS count,
+		coalesce(sum(s.errors) FILTER (WHERE s.vantage = $4), 0) AS errors,
+		sum(s.duration_us) FILTER (WHERE s.vantage = $4) AS duration_us,
+		sum(s.payments) AS payments, sum(s.agents) AS agents, sum(s.services) AS services,
+		sum(s.volume) AS volume, sum(s.fees) AS fees,
+		sum(s.latency) FILTER (WHERE s.vantage = $4) AS latency
+	FROM usage_statistics s
+	WHERE s.key = ANY($1) AND s.bucket >= $2 AND s.bucket < $3 AND s.vantage IN (0, $4)
+	GROUP BY 1, 2, 3
+), ranked AS (
+	SELECT sums.*, d.value AS name, row_number() OVER (PARTITION BY dimension ORDER BY count DESC, d.value) AS rank
+	FROM sums LEFT JOIN dictionary d ON d.id = sums.value
+)
+SELECT dimension, coalesce(name, ''), period, count::bigint, errors::bigint,
+	coalesce(round(duration_us / nullif(count, 0)), 0)::bigint,
+	payments::bigint, agents::bigint, services::bigint,
+	coalesce(volume, 0)::text, coalesce(fees, 0)::text, numeric_send(latency)
+FROM ranked
+WHERE dimension IN (0, 7, 8) OR rank <= $6
+ORDER BY dimension, rank`
+
+// statistic is a row of usageRows.
+type statistic struct {
+	dimension     int
+	name          string
+	period        int // from 1
+	counts        analytics.Counts
+	average       int64 // microseconds
+	payments      int64
+	agents        int64
+	services      int64
+	volume, fees  string
+	latencyDigits []byte
+}
+
+func queueUsage(b *pgx.Batch, counted usage.Vantage, keys []int32, q analytics.UsageQuestion, u *analytics.Usage) {
+	b.Queue(usageRows, keys, q.Window.Start, q.Window.End, counted, q.Window.Periods, q.Top).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			var s statistic
+			if err := rows.Scan(&s.dimension, &s.name, &s.period, &s.counts.Requests, &s.counts.Errors, &s.average,
+				&s.payments, &s.agents, &s.services, &s.volume, &s.fees, &s.latencyDigits); err != nil {
+				return err
+			}
+			if err := s.addTo(u); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+}
+
+// addTo puts the row where it belongs in the answer.
+func (s *statistic) addTo(u *analytics.Usage) error {
+	switch s.dimension {
+	case dimensionTotal:
+		u.Series[s.period-1] = s.counts
+		u.Requests += s.counts.Requests
+		u.Errors += s.counts.Errors
+		u.AgentsCreated += s.agents
+		u.ServicesCreated += s.services
+	case dimensionEndpoint:
+		latency, err := s.latency()
+		if err != nil {
+			return err
+		}
+		method, route := splitEndpoint(s.name)
+		u.Endpoints = append(u.Endpoints, analytics.Endpoint{
+			Method: method, Route: route, Counts: s.counts,
+			Response: analytics.Response{Average: time.Duration(s.average) * time.Microsecond, Latency: latency},
+		})
+	case dimensionSDK:
+		u.SDKs = append(u.SDKs, sdkOf(s.name, s.counts))
+	case dimensionCountry:
+		u.Countries = append(u.Countries, analytics.Named{Name: s.name, Counts: s.counts})
+	case dimensionOperation:
+		u.Operations = append(u.Operations, analytics.Named{Name: s.name, Counts: s.counts})
+	case dimensionEvent:
+		u.Features = append(u.Features, analytics.Feature{Event: s.name, Count: s.counts.Requests})
+	case dimensionService:
+		u.Services = append(u.Services, analytics.Service{ID: s.name, Counts: s.counts, Payments: s.payments})
+	case dimensionPayments:
+		u.Payments = append(u.Payments, s.money())
+	case dimensionClaimed:
+		u.Claimed = append(u.Claimed, s.money())
+	}
+	return nil
+}
+
+func (s *statistic) money() analytics.Money {
+	return analytics.Money{Currency: s.name, Payments: s.counts.Requests, Volume: s.volume, Fees: s.fees}
+}
+
+func (s *statistic) latency() (usage.Latency, error) {
+	if s.latencyDigits == nil {
+		return nil, nil
+	}
+	return usage.ParseLatency(s.latencyDigits)
+}
