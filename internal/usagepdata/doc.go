@@ -1,0 +1,25 @@
+// Package usagepdata turns OpenTelemetry data into usage, in one place: spans, log records and data points in,
+// a [usage.Batch] out.
+//
+// It trusts only what the api_key processor stamped (usageconv.StampReporter and its siblings): a record belongs to
+// the key that it was sent with, and to another key only when the sender's key may report for any. Every record
+// ends as exactly one event, one total or one counted rejection, so that Batch.Len equals the number of records
+// that came in. What is wrong with one record never touches another.
+//
+// Strings of the batch share memory with the pdata that they were read from. That is safe as long as the pdata is
+// not changed while the batch lives, which is until the push that made it returns.
+package usagepdata
+
+import (
+	"time"
+
+	"github.com/disco-platform/mirrorball/internal/usage"
+)
+
+// Options of a conversion.
+type Options struct {
+	// Window is which event times are accepted, seen from Now.
+	Window usage.Window
+	// Now is the time of receipt; events without a time of their own get it.
+	Now time.Time
+}

@@ -1,0 +1,127 @@
+package usagepdata
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/disco-platform/mirrorball/internal/usage"
+)
+
+// maxQuarantined is how many records of one reporter and reason a batch keeps in full; the others are only counted.
+// It bounds the memory that a batch of nothing but bad records takes: 100 times MaxRecord to a reason.
+const maxQuarantined = 100
+
+type group struct {
+	reporter string
+	reason   usage.Reason
+}
+
+// rejections gathers what was refused. Reasons that are not kept become one rejection to a reporter.
+type rejections struct {
+	list   []usage.Rejection
+	counts map[group]int // records refused so far
+	rest   map[group]int // index in list of the rejection that counts those not kept in full
+}
+
+// add counts a refused record. detail and record are called only for records that are kept in full.
+func (r *rejections) add(reporter string, reason usage.Reason, detail, record func() string) {
+	g := group{reporter, reason}
+	if r.counts == nil {
+		r.counts, r.rest = make(map[group]int), make(map[group]int)
+	}
+	r.counts[g]++
+	if reason.Kept() && r.counts[g] <= maxQuarantined {
+		r.list = append(r.list, usage.Rejection{
+			KeyID: reporter, Reason: reason, Count: 1,
+			Detail: usage.Sanitize(redact(detail()), usage.MaxDetail),
+			Record: record(),
+		})
+		return
+	}
+	i, ok := r.rest[g]
+	if !ok {
+		i = len(r.list)
+		r.rest[g] = i
+		more := usage.Rejection{KeyID: reporter, Reason: reason}
+		if reason.Kept() {
+			more.Detail = fmt.Sprintf("further records like the %d before", maxQuarantined)
+		}
+		r.list = append(r.list, more)
+	}
+	r.list[i].Count++
+}
+
+// refused is the JSON form of a record in quarantine: enough to see what was sent.
+type refused struct {
+	Signal     string            `json:"signal"`
+	Name       string            `json:"name,omitempty"`
+	Kind       string            `json:"kind,omitempty"`
+	TraceID    string            `json:"trace_id,omitempty"`
+	SpanID     string            `json:"span_id,omitempty"`
+	Start      string            `json:"start,omitempty"`
+	End        string            `json:"end,omitempty"`
+	Time       string            `json:"time,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+	Truncated  bool              `json:"truncated,omitempty"`
+}
+
+func spanRecord(span ptrace.Span) string {
+	return refused{
+		Signal: "span", Name: usage.Sanitize(span.Name(), usage.MaxName), Kind: span.Kind().String(),
+		TraceID: span.TraceID().String(), SpanID: span.SpanID().String(),
+		Start: stamp(span.StartTimestamp()), End: stamp(span.EndTimestamp()),
+	}.json(span.Attributes())
+}
+
+func logRecord(rec plog.LogRecord, name string) string {
+	return refused{
+		Signal: "log", Name: usage.Sanitize(name, usage.MaxName),
+		TraceID: rec.TraceID().String(), SpanID: rec.SpanID().String(),
+		Time: stamp(rec.Timestamp()),
+	}.json(rec.Attributes())
+}
+
+func pointRecord(name string, p dataPoint) string {
+	return refused{
+		Signal: "metric", Name: usage.Sanitize(name, usage.MaxName),
+		Start: stamp(p.start), Time: stamp(p.time),
+	}.json(p.attributes)
+}
+
+// json writes the record within MaxRecord bytes, leaving attributes out if need be, so that it is always valid JSON.
+func (r refused) json(attributes pcommon.Map) string {
+	var k kept
+	for key, v := range attributes.All() {
+		k.put(key, v)
+	}
+	r.Attributes = k.attributes()
+	out := encode(r)
+	if len(out) > usage.MaxRecord {
+		r.Attributes, r.Truncated = nil, true
+		out = encode(r)
+	}
+	return out
+}
+
+func encode(r refused) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if enc.Encode(r) != nil {
+		return ""
+	}
+	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+}
+
+func stamp(ts pcommon.Timestamp) string {
+	if ts == 0 {
+		return ""
+	}
+	return micros(ts).Format(time.RFC3339Nano)
+}

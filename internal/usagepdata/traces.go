@@ -1,0 +1,185 @@
+package usagepdata
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/disco-platform/mirrorball/internal/usage"
+	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
+)
+
+// FromTraces turns spans into requests. A span is a request when it carries http.request.method and is a SERVER span
+// of a trusted reporter (the platform saw the call) or a CLIENT span with disco.sdk.name (the SDK made it). All other
+// spans are their senders' own business: counted as not_usage and not kept.
+func FromTraces(td ptrace.Traces, opts Options) *usage.Batch {
+	c := conversion{opts: opts}
+	c.events = make([]usage.Event, 0, td.SpanCount())
+	for _, rs := range td.ResourceSpans().All() {
+		src := readSource(rs.Resource())
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				c.span(&src, span)
+			}
+		}
+	}
+	return c.batch()
+}
+
+// conversion gathers a batch.
+type conversion struct {
+	opts              Options
+	events            []usage.Event
+	totals            []usage.ReportedTotal
+	rejections, notes rejections
+}
+
+func (c *conversion) batch() *usage.Batch {
+	return &usage.Batch{Events: c.events, Totals: c.totals, Rejections: c.rejections.list, Notes: c.notes.list}
+}
+
+// add appends an empty event and returns it to be filled in place: an event is some 500 bytes.
+func (c *conversion) add() *usage.Event {
+	c.events = append(c.events, usage.Event{})
+	return &c.events[len(c.events)-1]
+}
+
+// httpCall is what a span says of an HTTP call.
+type httpCall struct {
+	method, route, template, path, url string
+	status                             int
+	resend                             int
+}
+
+func (h *httpCall) take(key string, v pcommon.Value) bool {
+	switch key {
+	case usageconv.HTTPRequestMethod:
+		h.method = v.Str()
+	case usageconv.HTTPRoute:
+		h.route = v.Str()
+	case usageconv.URLTemplate:
+		h.template = v.Str()
+	case usageconv.URLPath:
+		h.path = v.Str()
+	case usageconv.URLFull:
+		h.url = v.Str()
+	case usageconv.HTTPResponseStatus:
+		if n := integer(v); n >= 100 && n <= 999 {
+			h.status = int(n)
+		}
+	case usageconv.HTTPResendCount:
+		h.resend = int(min(max(integer(v), 0), maxResends))
+	default:
+		return false
+	}
+	return true
+}
+
+// maxResends bounds the resend count to something that a client could have done.
+const maxResends = 10_000
+
+func (c *conversion) span(src *source, span ptrace.Span) {
+	w := src.inherit()
+	var (
+		call httpCall
+		what deed
+		keep kept
+	)
+	for key, v := range span.Attributes().All() {
+		if !call.take(key, v) && !what.take(key, v) && !w.take(key, v) && isOurs(key) {
+			keep.put(key, v)
+		}
+	}
+	vantage := vantageOf(span.Kind(), &w, &call)
+	reason, err := c.checkSpan(span, &w, vantage)
+	if reason != "" {
+		c.rejections.add(w.reporter, reason, func() string { return err.Error() }, func() string { return spanRecord(span) })
+		return
+	}
+
+	e := c.add()
+	e.ID = usage.SpanID(span.TraceID(), span.SpanID())
+	e.Kind = usage.KindRequest
+	e.Vantage = vantage
+	if vantage == usage.VantageServer && call.status == 401 {
+		e.Kind = usage.KindAuthFailure
+	}
+	e.KeyID, e.Fingerprint = src.owner(&w, vantage == usage.VantageServer)
+	e.Time = micros(span.StartTimestamp())
+	e.Duration = duration(span)
+	e.Method = method(call.method)
+	e.Route = call.endpoint()
+	e.Status = call.status
+	e.ResendCount = call.resend
+	e.Failed = call.status >= 400 || span.Status().Code() == ptrace.StatusCodeError
+	src.describe(&w, e)
+	what.describe(e)
+	e.Payment, err = what.payment()
+	if err != nil {
+		what.keepPayment(&keep)
+		c.notes.add(w.reporter, usage.ReasonBadPayment, func() string { return err.Error() }, func() string { return spanRecord(span) })
+	}
+	e.Attributes = keep.attributes()
+}
+
+// isOurs reports whether an attribute of a span is worth a place in its event. Others say how a call went on the wire,
+// which the statistics do not ask, and would widen every row.
+func isOurs(key string) bool {
+	return strings.HasPrefix(key, "disco.") && !strings.HasPrefix(key, usageconv.ClaimedPrefix) || strings.HasPrefix(key, "cloudevents.")
+}
+
+// vantageOf says who saw the call behind a span; VantageNone when the span is no request.
+func vantageOf(kind ptrace.SpanKind, w *who, call *httpCall) usage.Vantage {
+	switch {
+	case call.method == "":
+		return usage.VantageNone
+	case kind == ptrace.SpanKindServer && w.trusted:
+		return usage.VantageServer
+	case kind == ptrace.SpanKindClient && w.sdk.Name != "":
+		return usage.VantageClient
+	}
+	return usage.VantageNone
+}
+
+var (
+	errNotUsage = errors.New("no request that Mirrorball counts")
+	errForeign  = errors.New("names the key of another, without the scope telemetry:write_any")
+	errNoSpanID = errors.New("trace id or span id is zero")
+	errNoTime   = errors.New("has no time")
+)
+
+// checkSpan returns "" for a span that can be stored.
+func (c *conversion) checkSpan(span ptrace.Span, w *who, vantage usage.Vantage) (usage.Reason, error) {
+	start, end := span.StartTimestamp(), span.EndTimestamp()
+	switch {
+	case w.foreign:
+		return usage.ReasonForeignKey, errForeign
+	case vantage == usage.VantageNone:
+		return usage.ReasonNotUsage, errNotUsage
+	case span.TraceID().IsEmpty() || span.SpanID().IsEmpty():
+		return usage.ReasonNoID, errNoSpanID
+	case start == 0:
+		return usage.ReasonNoTime, errNoTime
+	case end < start:
+		return usage.ReasonBadDuration, fmt.Errorf("ends %s before it starts", time.Duration(min(uint64(start-end), 1<<62)))
+	}
+	return c.checkTime(micros(start))
+}
+
+func (c *conversion) checkTime(t time.Time) (usage.Reason, error) {
+	reason := c.opts.Window.Check(t, c.opts.Now)
+	if reason == "" {
+		return "", nil
+	}
+	return reason, fmt.Errorf("its time %s is outside the accepted window at %s", t.Format(time.RFC3339Nano), c.opts.Now.UTC().Format(time.RFC3339Nano))
+}
+
+// duration is in whole microseconds and at most usage.MaxLatency.
+func duration(span ptrace.Span) time.Duration {
+	us := uint64(span.EndTimestamp()-span.StartTimestamp()) / 1000
+	return time.Duration(min(us, usage.MaxLatency)) * time.Microsecond
+}
