@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // lookUp asks the store about a key, together with all callers that wait for the same one. The question outlives
@@ -31,6 +33,38 @@ func (v *Verifier) lookUp(ctx context.Context, f Fingerprint) (*Identity, error)
 			return e.id, nil
 		}
 	}
+}
+
+// ByFingerprints is [Verifier.ByFingerprint] for many keys at once: it fills in the identities of ids, and leaves nil
+// those of keys that are not registered. What is not remembered is asked for side by side. ErrUnavailable says that
+// at least one could not be found out.
+func (v *Verifier) ByFingerprints(ctx context.Context, ids map[Fingerprint]*Identity) error {
+	var missing []Fingerprint
+	for f := range ids {
+		if id, ok := v.remembered(f, v.config.RefreshAfter); ok {
+			ids[f] = id
+		} else {
+			missing = append(missing, f)
+		}
+	}
+	answers := make([]*Identity, len(missing))
+	var group errgroup.Group
+	group.SetLimit(v.config.MaxLookUps)
+	for i, f := range missing {
+		group.Go(func() error {
+			id, err := v.ByFingerprint(ctx, f)
+			if err != nil && !errors.Is(err, ErrUnknown) {
+				return err
+			}
+			answers[i] = id
+			return nil
+		})
+	}
+	err := group.Wait()
+	for i, f := range missing {
+		ids[f] = answers[i]
+	}
+	return err
 }
 
 // question asks the store once and remembers the answer.

@@ -1,0 +1,192 @@
+package apikeyprocessor
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/disco-platform/mirrorball/internal/apikey"
+	"github.com/disco-platform/mirrorball/internal/apikey/keyauth"
+)
+
+// facts are what one walk over the attributes of a record finds.
+type facts struct {
+	// named is true when there is a fingerprint. key is then its owner if the sender is trusted and the key is
+	// registered; foreign is true when the sender is not trusted and it is another's.
+	named, foreign bool
+	key            *apikey.Identity
+
+	sdk       bool // disco.sdk.name is given
+	userAgent string
+	client    string
+}
+
+// clean takes off what a sender may not write, in one walk over the attributes. Nothing is moved or allocated when there
+// is nothing to take off.
+func (r *request) clean(m pcommon.Map) facts {
+	var f facts
+	remove := false
+	for name, v := range m.All() {
+		switch classify(name) {
+		case secret, stamp, identity:
+			remove = true
+			continue
+		case place:
+			if !r.trusted {
+				remove = true
+				continue
+			}
+			if name == clientAddress {
+				f.client = v.Str()
+			}
+		case fingerprint:
+			r.name(&f, v.AsString())
+		case sdkName:
+			f.sdk = true
+		case userAgent:
+			f.userAgent = v.Str()
+		}
+		if _, found := apikey.Redact(name); found {
+			remove = true
+			continue
+		}
+		r.value(v, 0)
+	}
+	if remove {
+		r.remove(m)
+	}
+	return f
+}
+
+// name takes note of a fingerprint. A record that has several, which OTLP does not forbid, is foreign if any one is.
+func (r *request) name(f *facts, hex string) {
+	if hex == "" {
+		return
+	}
+	f.named = true
+	fp, err := apikey.ParseFingerprint(hex)
+	if r.trusted {
+		if err == nil {
+			f.key = r.owners[fp]
+		}
+		return
+	}
+	f.foreign = f.foreign || err != nil || fp != r.sender.Fingerprint
+}
+
+// remove takes off secrets and stamps, and makes claims of what says who somebody is.
+func (r *request) remove(m pcommon.Map) {
+	type claim struct{ name, value string }
+	var claims []claim
+	m.RemoveIf(func(name string, v pcommon.Value) bool {
+		if _, found := apikey.Redact(name); found {
+			r.redacted++
+			return true
+		}
+		switch classify(name) {
+		case secret:
+			r.redacted++
+			return true
+		case stamp:
+			return true
+		case place:
+			if r.trusted {
+				return false
+			}
+		case identity:
+		default:
+			return false
+		}
+		r.value(v, 0)
+		claims = append(claims, claim{claimed(name), v.AsString()})
+		return true
+	})
+	for _, c := range claims {
+		if _, ok := m.Get(c.name); !ok { // what the sender itself called a claim comes first
+			m.PutStr(c.name, c.value)
+		}
+	}
+}
+
+// maxDepth bounds how deep values may be nested. Deeper ones are emptied: nobody writes them by hand, and each level
+// costs stack.
+const maxDepth = 32
+
+// value takes keys out of a value, however deep.
+func (r *request) value(v pcommon.Value, depth int) {
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
+		if s, found := apikey.Redact(v.Str()); found {
+			v.SetStr(s)
+			r.redacted++
+		}
+	case pcommon.ValueTypeBytes:
+		r.bytes(v.Bytes())
+	case pcommon.ValueTypeMap:
+		if depth == maxDepth {
+			v.SetStr("")
+			return
+		}
+		r.nested(v.Map(), depth+1)
+	case pcommon.ValueTypeSlice:
+		if depth == maxDepth {
+			v.SetStr("")
+			return
+		}
+		for _, element := range v.Slice().All() {
+			r.value(element, depth+1)
+		}
+	}
+}
+
+func (r *request) nested(m pcommon.Map, depth int) {
+	remove := false
+	for name, v := range m.All() {
+		if nestedSecret(name) {
+			remove = true
+			continue
+		}
+		r.value(v, depth)
+	}
+	if !remove {
+		return
+	}
+	m.RemoveIf(func(name string, _ pcommon.Value) bool {
+		if nestedSecret(name) {
+			r.redacted++
+			return true
+		}
+		return false
+	})
+}
+
+func nestedSecret(name string) bool {
+	_, found := apikey.Redact(name)
+	return found || keyauth.IsSecret(name)
+}
+
+func (r *request) bytes(b pcommon.ByteSlice) {
+	// A copy is dear, so it is made only where a key may be.
+	if !mayHoldKey(b) {
+		return
+	}
+	if s, found := apikey.Redact(string(b.AsRaw())); found {
+		b.FromRaw([]byte(s))
+		r.redacted++
+	}
+}
+
+func mayHoldKey(b pcommon.ByteSlice) bool {
+	for i := 0; i+2 < b.Len(); i++ {
+		if b.At(i) == 'd' && b.At(i+1) == 'k' && b.At(i+2) == '_' {
+			return true
+		}
+	}
+	return false
+}
+
+// text takes keys out of a field that is no attribute.
+func (r *request) text(s string, set func(string)) {
+	if clean, found := apikey.Redact(s); found {
+		set(clean)
+		r.redacted++
+	}
+}

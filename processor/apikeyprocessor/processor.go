@@ -1,0 +1,117 @@
+package apikeyprocessor
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/disco-platform/mirrorball/extension/usagestoreextension"
+	"github.com/disco-platform/mirrorball/internal/apikey"
+	"github.com/disco-platform/mirrorball/internal/apikey/keyauth"
+	"github.com/disco-platform/mirrorball/internal/geo"
+	"github.com/disco-platform/mirrorball/processor/apikeyprocessor/internal/metadata"
+	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
+)
+
+type apiKeyProcessor struct {
+	config    *Config
+	telemetry *metadata.TelemetryBuilder
+
+	keys      *apikey.Verifier
+	countries *geo.Countries
+}
+
+func newProcessor(cfg *Config, set component.TelemetrySettings) (*apiKeyProcessor, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make the processor's metrics: %w", err)
+	}
+	return &apiKeyProcessor{config: cfg, telemetry: telemetry}, nil
+}
+
+func (p *apiKeyProcessor) start(_ context.Context, host component.Host) error {
+	ext, ok := host.GetExtensions()[p.config.Store]
+	if !ok {
+		return fmt.Errorf("`store`: there is no extension %q; list it under service::extensions", p.config.Store)
+	}
+	store, ok := ext.(usagestoreextension.Store)
+	if !ok {
+		return fmt.Errorf("`store`: extension %q is no usage_store", p.config.Store)
+	}
+	countries, err := geo.Open(p.config.Geo.MMDB)
+	if err != nil {
+		return fmt.Errorf("`geo::mmdb`: %w", err)
+	}
+	p.keys, p.countries = store.Keys(), countries
+	return nil
+}
+
+func (p *apiKeyProcessor) shutdown(context.Context) error {
+	p.telemetry.Shutdown()
+	if p.countries == nil {
+		return nil
+	}
+	return p.countries.Close()
+}
+
+// begin finds out all that may fail before anything is changed, so that a request which has to be repeated is left as
+// it was. attributes are those of all resources and records of the request.
+func (p *apiKeyProcessor) begin(ctx context.Context, attributes iter.Seq[pcommon.Map]) (*request, error) {
+	data := keyauth.FromContext(ctx)
+	switch {
+	case data == nil:
+		return nil, errNoKey
+	case data.Identity == nil:
+		p.telemetry.ProcessorAPIKeyUnresolvedRequests.Add(ctx, 1)
+		return nil, errUnresolved
+	}
+	r := &request{
+		sender:    data.Identity,
+		trusted:   data.Identity.Has(apikey.ScopeTelemetryWriteAny),
+		countries: p.countries,
+	}
+	switch {
+	case r.trusted:
+		if err := r.resolve(ctx, p.keys, attributes); err != nil {
+			p.telemetry.ProcessorAPIKeyUnresolvedRequests.Add(ctx, 1)
+			return nil, errUnresolved
+		}
+	case data.Identity.Has(apikey.ScopeTelemetryWrite):
+		if data.Client.IsValid() {
+			r.client, r.country = data.Client.String(), p.countries.Country(data.Client)
+		}
+	default:
+		return nil, errNoScope
+	}
+	return r, nil
+}
+
+// resolve looks up the owners of all keys that the request names.
+func (r *request) resolve(ctx context.Context, keys *apikey.Verifier, attributes iter.Seq[pcommon.Map]) error {
+	r.owners = make(map[apikey.Fingerprint]*apikey.Identity)
+	last := ""
+	for m := range attributes {
+		v, ok := m.Get(usageconv.APIKeyFingerprint)
+		if !ok || v.Str() == last {
+			continue
+		}
+		last = v.Str()
+		if f, err := apikey.ParseFingerprint(last); err == nil {
+			r.owners[f] = nil
+		}
+	}
+	return keys.ByFingerprints(ctx, r.owners)
+}
+
+// end reports what was done.
+func (p *apiKeyProcessor) end(ctx context.Context, r *request) {
+	if r.foreign > 0 {
+		p.telemetry.ProcessorAPIKeyForeignRecords.Add(ctx, r.foreign)
+	}
+	if r.redacted > 0 {
+		p.telemetry.ProcessorAPIKeyRedactedValues.Add(ctx, r.redacted)
+	}
+}

@@ -1,0 +1,93 @@
+package apikeyprocessor
+
+import (
+	"net/netip"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/disco-platform/mirrorball/internal/apikey"
+	"github.com/disco-platform/mirrorball/internal/geo"
+	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
+)
+
+// request is one delivery by one sender.
+type request struct {
+	sender *apikey.Identity
+	// trusted senders hold telemetry:write_any and report calls made with any key.
+	trusted   bool
+	countries *geo.Countries
+	// client and country are the caller's, for senders that are not trusted.
+	client, country string
+	// owners are the keys that a trusted sender's records name; nil for those that are not registered.
+	owners map[apikey.Fingerprint]*apikey.Identity
+
+	// inherited is what the resource at hand says, for records that say nothing of their own.
+	inherited facts
+
+	foreign, redacted int64
+}
+
+// stampedOnRecord is the most that record adds to a record: six of identity, the country, three of the SDK.
+const stampedOnRecord = 10
+
+// resource cleans a resource and stamps what holds for all of its records.
+func (r *request) resource(res pcommon.Resource) {
+	m := res.Attributes()
+	r.inherited = r.clean(m)
+	m.EnsureCapacity(m.Len() + stampedOnRecord)
+	m.PutStr(usageconv.StampReporter, r.sender.KeyID)
+	m.PutBool(usageconv.StampTrusted, r.trusted)
+	if r.trusted {
+		return
+	}
+	stampIdentity(m, r.sender)
+	put(m, usageconv.ClientAddress, r.client)
+	put(m, usageconv.GeoCountry, r.country)
+}
+
+// record cleans the attributes of a span or log record and stamps what is its own.
+func (r *request) record(m pcommon.Map) {
+	f := r.identify(m)
+	if !f.sdk && !r.inherited.sdk && f.userAgent != "" {
+		stampSDK(m, f.userAgent)
+	}
+	if r.trusted && f.client != "" {
+		if a, err := netip.ParseAddr(f.client); err == nil {
+			put(m, usageconv.GeoCountry, r.countries.Country(a))
+		}
+	}
+}
+
+// identify cleans a record, and stamps on it whose it is when that is not the sender's.
+func (r *request) identify(m pcommon.Map) facts {
+	f := r.clean(m)
+	key, foreign := f.key, f.foreign
+	if !f.named {
+		key, foreign = r.inherited.key, r.inherited.foreign
+	}
+	switch {
+	case foreign:
+		m.PutBool(usageconv.StampForeign, true)
+		r.foreign++
+	case key != nil:
+		m.EnsureCapacity(m.Len() + stampedOnRecord)
+		stampIdentity(m, key)
+	}
+	return f
+}
+
+func stampIdentity(m pcommon.Map, id *apikey.Identity) {
+	put(m, usageconv.APIKeyID, id.KeyID)
+	put(m, usageconv.UserID, id.UserID)
+	put(m, usageconv.UserEmail, id.UserEmail)
+	put(m, usageconv.OrganizationID, id.OrganizationID)
+	put(m, usageconv.OrganizationName, id.OrganizationName)
+	put(m, usageconv.Environment, id.Environment)
+}
+
+// put leaves out what is not known.
+func put(m pcommon.Map, name, value string) {
+	if value != "" {
+		m.PutStr(name, value)
+	}
+}
