@@ -1,0 +1,30 @@
+package sdkinstrumentation
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+)
+
+// maxKey bounds what is hashed. A key has at most 52 bytes.
+const maxKey = 256
+
+// Fingerprint is the SHA-256 of an API key in hex, the only form in which telemetry may carry a key.
+func Fingerprint(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:])
+}
+
+// presentedFingerprint reads the value of an Authorization header. Only what looks like a key of the platform
+// is hashed: other people's tokens are none of our business, not even as a hash.
+func presentedFingerprint(authorization string) string {
+	scheme, key, _ := strings.Cut(authorization, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	key = strings.TrimSpace(key)
+	if !strings.HasPrefix(key, "dk_") || len(key) > maxKey {
+		return ""
+	}
+	return Fingerprint(key)
+}
