@@ -1,0 +1,141 @@
+package postgresusageexporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
+
+	"github.com/disco-platform/mirrorball/exporter/postgresusageexporter/internal/metadata"
+	"github.com/disco-platform/mirrorball/internal/usage"
+	"github.com/disco-platform/mirrorball/internal/usagepdata"
+)
+
+// store is what the exporter asks of the usage_store extension.
+type store interface {
+	Writer() usage.Writer
+	Window() usage.Window
+}
+
+// usageExporter stands behind the queue of one signal.
+type usageExporter struct {
+	cfg       *Config
+	logger    *zap.Logger
+	telemetry *metadata.TelemetryBuilder
+	now       func() time.Time
+
+	writer usage.Writer
+	window usage.Window
+	health *health
+}
+
+func newUsageExporter(set exporter.Settings, cfg *Config) (*usageExporter, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make the exporter's metrics: %w", err)
+	}
+	return &usageExporter{cfg: cfg, logger: set.Logger, telemetry: telemetry, now: time.Now}, nil
+}
+
+func (e *usageExporter) options() []exporterhelper.Option {
+	return []exporterhelper.Option{
+		exporterhelper.WithStart(e.start),
+		exporterhelper.WithShutdown(e.shutdown),
+		exporterhelper.WithTimeout(e.cfg.TimeoutConfig),
+		exporterhelper.WithRetry(e.cfg.RetryConfig),
+		exporterhelper.WithQueue(e.cfg.QueueConfig),
+	}
+}
+
+func (e *usageExporter) start(_ context.Context, host component.Host) error {
+	extension, ok := host.GetExtensions()[e.cfg.Store]
+	if !ok {
+		return fmt.Errorf("`store`: there is no extension %q; list it under `service::extensions`", e.cfg.Store)
+	}
+	s, ok := extension.(store)
+	if !ok {
+		return fmt.Errorf("`store`: extension %q is no usage_store", e.cfg.Store)
+	}
+	e.writer, e.window = s.Writer(), s.Window()
+	e.health = &health{host: host, logger: e.logger}
+	return nil
+}
+
+func (e *usageExporter) shutdown(context.Context) error {
+	e.telemetry.Shutdown()
+	return nil
+}
+
+func (e *usageExporter) pushTraces(ctx context.Context, td ptrace.Traces) error {
+	return e.write(ctx, usagepdata.FromTraces(td, e.conversion()))
+}
+
+func (e *usageExporter) pushLogs(ctx context.Context, ld plog.Logs) error {
+	return e.write(ctx, usagepdata.FromLogs(ld, e.conversion()))
+}
+
+func (e *usageExporter) pushMetrics(ctx context.Context, md pmetric.Metrics) error {
+	return e.write(ctx, usagepdata.FromMetrics(md, e.conversion()))
+}
+
+func (e *usageExporter) conversion() usagepdata.Options {
+	return usagepdata.Options{Window: e.window, Now: e.now()}
+}
+
+// What senders and the log are told. The causes stay in health's log line: senders are strangers.
+var (
+	errAway    = errors.New("usage cannot be stored at the moment")
+	errRefused = errors.New("usage cannot be stored")
+)
+
+// write stores a batch. Its errors tell the helper whether the same batch is worth another try.
+func (e *usageExporter) write(ctx context.Context, batch *usage.Batch) error {
+	if batch.Len() == 0 {
+		return nil
+	}
+	receipt, err := e.writer.Write(ctx, batch)
+	switch {
+	case err == nil:
+		e.health.back()
+		e.record(ctx, batch, receipt)
+		return nil
+	case usage.IsPermanent(err):
+		e.logger.Error("Cannot store a batch, and trying again would not help", zap.Int("records", batch.Len()), zap.Error(err))
+		return consumererror.NewPermanent(errRefused)
+	case errors.Is(ctx.Err(), context.Canceled):
+		return errAway // the sender went away, which says nothing about the store
+	}
+	e.health.away(err)
+	return errAway
+}
+
+var (
+	outcomeStored   = metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "stored")))
+	outcomeRepeated = metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "repeated")))
+	outcomeRejected = metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "rejected")))
+)
+
+// record counts what became of a committed batch.
+func (e *usageExporter) record(ctx context.Context, batch *usage.Batch, receipt usage.Receipt) {
+	events := e.telemetry.ExporterPostgresUsageEvents
+	events.Add(ctx, int64(receipt.Stored), outcomeStored)
+	events.Add(ctx, int64(receipt.Repeated), outcomeRepeated)
+	events.Add(ctx, int64(receipt.Rejected), outcomeRejected)
+	for _, refused := range [][]usage.Rejection{batch.Rejections, batch.Notes} {
+		for i := range refused {
+			reason := metric.WithAttributes(attribute.String("reason", string(refused[i].Reason)))
+			e.telemetry.ExporterPostgresUsageRejections.Add(ctx, int64(refused[i].Count), reason)
+		}
+	}
+}

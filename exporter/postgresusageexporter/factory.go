@@ -1,0 +1,59 @@
+package postgresusageexporter
+
+import (
+	"context"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/disco-platform/mirrorball/exporter/postgresusageexporter/internal/metadata"
+)
+
+// NewFactory makes the factory of the postgres_usage exporter.
+func NewFactory() exporter.Factory {
+	return exporter.NewFactory(metadata.Type, createDefaultConfig,
+		exporter.WithTraces(createTraces, metadata.TracesStability),
+		exporter.WithMetrics(createMetrics, metadata.MetricsStability),
+		exporter.WithLogs(createLogs, metadata.LogsStability),
+	)
+}
+
+func createTraces(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
+	e, err := newUsageExporter(set, cfg.(*Config))
+	if err != nil {
+		return nil, err
+	}
+	queued, err := exporterhelper.NewTraces(ctx, set, cfg, e.pushTraces, e.options()...)
+	if err != nil {
+		return nil, err
+	}
+	return tracesFront{queued}, nil
+}
+
+func createMetrics(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
+	e, err := newUsageExporter(set, cfg.(*Config))
+	if err != nil {
+		return nil, err
+	}
+	queued, err := exporterhelper.NewMetrics(ctx, set, cfg, e.pushMetrics, e.options()...)
+	if err != nil {
+		return nil, err
+	}
+	return metricsFront{queued}, nil
+}
+
+func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
+	e, err := newUsageExporter(set, cfg.(*Config))
+	if err != nil {
+		return nil, err
+	}
+	// The front stamps record ids, so it changes what it is given.
+	mutates := exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: true})
+	queued, err := exporterhelper.NewLogs(ctx, set, cfg, e.pushLogs, append(e.options(), mutates)...)
+	if err != nil {
+		return nil, err
+	}
+	return logsFront{queued}, nil
+}
