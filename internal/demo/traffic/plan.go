@@ -112,3 +112,18 @@ func poisson(dice *rand.Rand, mean float64) int {
 	}
 	return n
 }
+
+// Live invents a call of the present, by a user who is likely to be busy now.
+func (p *Plan) Live(now time.Time, dice *rand.Rand) Call {
+	rates := make([]float64, len(p.Users))
+	sum := 0.0
+	for i := range rates {
+		rates[i] = p.Rate(i, now)
+		sum += rates[i]
+	}
+	user, at := 0, dice.Float64()*sum
+	for at -= rates[0]; at > 0 && user < len(rates)-1; at -= rates[user] {
+		user++
+	}
+	return Call{At: now, User: user, Action: pickAction(dice), Seed: dice.Uint64()}
+}

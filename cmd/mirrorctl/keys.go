@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/disco-platform/mirrorball/internal/accounts"
+	"github.com/disco-platform/mirrorball/internal/apikey"
+)
+
+func keysCommand(data *string) *cobra.Command {
+	cmd := &cobra.Command{Use: "keys", Short: "Make, list and revoke API keys", Args: cobra.NoArgs}
+	output := cmd.PersistentFlags().StringP("output", "o", "table", "table or json")
+	cmd.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if *output != "table" && *output != "json" {
+			return fmt.Errorf("--output is %q: it must be table or json", *output)
+		}
+		return nil
+	}
+	cmd.AddCommand(keysCreate(data, output), keysList(data, output), keysRevoke(data))
+	return cmd
+}
+
+func keysCreate(data, output *string) *cobra.Command {
+	var spec accounts.KeySpec
+	var platform, admin bool
+	var expires time.Duration
+	cmd := &cobra.Command{
+		Use:   "create",
+		Short: "Make a key and print it, the only time that it is shown",
+		Example: `  mirrorctl keys create --user usr_4f… --environment live --name "billing job"
+  mirrorctl keys create --platform    # for the platform's own API servers
+  mirrorctl keys create --admin       # reads and changes everything`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case platform:
+				spec.Scopes = append(spec.Scopes, apikey.ScopeTelemetryWrite, apikey.ScopeTelemetryWriteAny)
+			case admin:
+				spec.Scopes = append(spec.Scopes, apikey.ScopeAdmin)
+			}
+			if expires > 0 {
+				spec.ExpiresAt = time.Now().Add(expires)
+			}
+			return withRegistry(cmd.Context(), *data, func(r accounts.Registry) error {
+				key, err := r.CreateKey(cmd.Context(), spec)
+				if errors.Is(err, accounts.ErrNotFound) {
+					return fmt.Errorf("there is no user %s: see the user ids of `mirrorctl keys list`", spec.UserID)
+				}
+				if err != nil {
+					return err
+				}
+				return printNewKey(cmd.OutOrStdout(), *output, key)
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&spec.UserID, "user", "", "the owner, usr_…")
+	f.BoolVar(&platform, "platform", false, "a key for the platform's own API servers (scope telemetry:write_any)")
+	f.BoolVar(&admin, "admin", false, "a key that reads and changes everything (scope admin)")
+	f.StringVar(&spec.Environment, "environment", "live", "live or sandbox")
+	f.StringVar(&spec.Name, "name", "", "what the key is for")
+	f.StringArrayVar(&spec.Scopes, "scope", nil, "a further scope; may be repeated")
+	f.DurationVar(&expires, "expires-in", 0, "time until the key ends, such as 720h; 0 is never")
+	cmd.MarkFlagsOneRequired("user", "platform", "admin")
+	cmd.MarkFlagsMutuallyExclusive("user", "platform", "admin")
+	return cmd
+}
+
+func keysList(data, output *string) *cobra.Command {
+	var filter accounts.Filter
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List keys in order of creation",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withRegistry(cmd.Context(), *data, func(r accounts.Registry) error {
+				keys, err := r.Keys(cmd.Context(), filter)
+				if err != nil {
+					return err
+				}
+				return printKeys(cmd.OutOrStdout(), *output, keys)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&filter.UserID, "user", "", "only keys of this user, usr_…")
+	cmd.Flags().StringVar(&filter.OrganizationID, "organization", "", "only keys of this organisation, org_…")
+	cmd.Flags().BoolVar(&filter.Active, "active", false, "leave out keys that are revoked or expired")
+	return cmd
+}
+
+func keysRevoke(data *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "revoke key_…",
+		Short: "End a key at once",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !strings.HasPrefix(args[0], "key_") {
+				return errors.New("revoke takes the id of a key (key_…), never the key itself: see `mirrorctl keys list`")
+			}
+			return withRegistry(cmd.Context(), *data, func(r accounts.Registry) error {
+				err := r.Revoke(cmd.Context(), args[0])
+				if errors.Is(err, accounts.ErrNotFound) {
+					return fmt.Errorf("there is no key %s: see `mirrorctl keys list`", args[0])
+				}
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), "revoked", args[0])
+				return err
+			})
+		},
+	}
+}
+
+// withRegistry opens the database for one command.
+func withRegistry(ctx context.Context, data string, do func(accounts.Registry) error) error {
+	r, closeDB, err := openRegistry(ctx, data)
+	if err != nil {
+		return &exitError{exitCouldNot, err}
+	}
+	defer closeDB()
+	return do(r)
+}
+
+// keyView is a key as it is printed; its JSON names are an interface for scripts.
+type keyView struct {
+	ID             string     `json:"id"`
+	Key            string     `json:"key,omitempty"` // the raw key, of a new one only
+	Hint           string     `json:"hint,omitempty"`
+	Name           string     `json:"name"`
+	UserID         string     `json:"user_id,omitempty"`
+	UserEmail      string     `json:"user_email,omitempty"`
+	OrganizationID string     `json:"organization_id,omitempty"`
+	Organization   string     `json:"organization,omitempty"`
+	Environment    string     `json:"environment"`
+	Scopes         []string   `json:"scopes"`
+	CreatedAt      time.Time  `json:"created_at"`
+	ExpiresAt      *time.Time `json:"expires_at,omitempty"`
+	RevokedAt      *time.Time `json:"revoked_at,omitempty"`
+}
+
+func viewOf(id *apikey.Identity) keyView {
+	return keyView{
+		ID: id.KeyID, UserID: id.UserID, UserEmail: id.UserEmail, OrganizationID: id.OrganizationID,
+		Organization: id.OrganizationName, Environment: id.Environment, Scopes: id.Scopes, CreatedAt: id.CreatedAt,
+		ExpiresAt: whenSet(id.ExpiresAt), RevokedAt: whenSet(id.RevokedAt),
+	}
+}
+
+func whenSet(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func (v *keyView) state() string {
+	switch {
+	case v.RevokedAt != nil:
+		return "revoked"
+	case v.ExpiresAt != nil && v.ExpiresAt.Before(time.Now()):
+		return "expired"
+	}
+	return "active"
+}
+
+func printNewKey(w io.Writer, output string, key *accounts.NewKey) error {
+	v := viewOf(&key.Identity)
+	v.Key = key.Raw
+	if output == "json" {
+		return printJSON(w, v)
+	}
+	_, err := fmt.Fprintf(w, "%s\n\n%s, %s, scopes %s. Keep it now: it is not shown again.\n",
+		key.Raw, v.ID, v.Environment, strings.Join(v.Scopes, " "))
+	return err
+}
+
+func printKeys(w io.Writer, output string, keys []accounts.Key) error {
+	views := make([]keyView, 0, len(keys))
+	for i := range keys {
+		v := viewOf(&keys[i].Identity)
+		v.Hint, v.Name = keys[i].Hint, keys[i].Name
+		views = append(views, v)
+	}
+	if output == "json" {
+		return printJSON(w, views)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ID\tKEY\tUSER\tEMAIL\tORGANIZATION\tENVIRONMENT\tSCOPES\tCREATED\tSTATE\tNAME")
+	for i := range views {
+		v := &views[i]
+		fmt.Fprintln(t, strings.Join([]string{
+			v.ID, v.Hint, dash(v.UserID), dash(v.UserEmail), dash(v.Organization), v.Environment,
+			strings.Join(v.Scopes, " "), v.CreatedAt.UTC().Format("2006-01-02"), v.state(), dash(v.Name),
+		}, "\t"))
+	}
+	return t.Flush()
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// dash keeps the columns of a table apart, and keeps a value from starting a line of its own.
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+}
