@@ -19,15 +19,16 @@ type fleet struct {
 	plan       *traffic.Plan
 	mirrorball *mirrorball
 	members    []*member // as plan.Users
+	network    *http.Transport
 }
 
 // callers is how many customers call at once in the simulated past. More do not help: two cores are busy with this.
 const callers = 8
 
 func newFleet(plan *traffic.Plan, accounts map[string]*account, m *mirrorball, apiURL, otlp string) *fleet {
-	f := &fleet{plan: plan, mirrorball: m}
 	network := http.DefaultTransport.(*http.Transport).Clone()
 	network.MaxIdleConnsPerHost = 2 * callers
+	f := &fleet{plan: plan, mirrorball: m, network: network}
 	for i := range plan.Users {
 		u := &plan.Users[i]
 		f.members = append(f.members, &member{user: u, account: accounts[u.Email], connect: func(key, version string, more ...discosdk.Option) *discosdk.Client {
@@ -141,6 +142,7 @@ func (f *fleet) close(ctx context.Context) error {
 		})
 	}
 	_ = g.Wait()
+	f.network.CloseIdleConnections() // the platform's server waits for them when it shuts down
 	return errors.Join(errs...)
 }
 

@@ -75,16 +75,16 @@ func (p *Plan) hour(user int, start time.Time) []Call {
 			calls = append(calls, Call{At: at.Truncate(time.Microsecond), User: user, Action: pickAction(dice), Seed: dice.Uint64()})
 		}
 	}
-	// A job of a batch user is some twenty calls in a second or two, which now and then meets the rate limit.
+	// A job of a batch user is some forty calls in two seconds, which meets the API's rate limit.
 	perArrival := 1.0
 	if p.Users[user].Shape == Batch {
-		perArrival = 21
+		perArrival = 41
 	}
 	for range poisson(dice, p.Rate(user, start)/perArrival) {
 		at := start.Add(time.Duration(dice.Int64N(int64(time.Hour))))
 		add(at)
 		if perArrival > 1 {
-			for range 10 + dice.IntN(21) {
+			for range 20 + dice.IntN(41) {
 				at = at.Add(time.Duration(dice.Int64N(int64(80 * time.Millisecond))))
 				add(at)
 			}
