@@ -26,8 +26,9 @@ type Identity struct {
 	Organization string
 	// UserMetadata has at most 32 entries; further ones, in order of their keys, are left out.
 	UserMetadata map[string]string
-	SDKName      string
-	SDKVersion   string
+	// SDKName and SDKVersion are empty when no SDK is instrumented, but an API server.
+	SDKName    string
+	SDKVersion string
 	// Endpoint is the base URL of the collector; empty: the pipeline's default.
 	Endpoint string
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -241,9 +242,8 @@ func (in *Instrumentation) endHost(span trace.Span, attrs []attribute.KeyValue, 
 		return
 	}
 	defer in.guard(signalTraces)
-	span.SetAttributes(append(append([]attribute.KeyValue(nil), attrs...),
-		attribute.String(usageconv.SDKName, in.identity.SDKName),
-		attribute.String(usageconv.SDKVersion, in.identity.SDKVersion))...)
+	attrs = appendString(slices.Clone(attrs), usageconv.SDKName, in.identity.SDKName)
+	span.SetAttributes(appendString(attrs, usageconv.SDKVersion, in.identity.SDKVersion)...)
 	if o.failure != "" {
 		span.SetStatus(codes.Error, "")
 	}
@@ -260,6 +260,7 @@ func (a *attempt) recordMetrics(o outcome, end time.Time, resp *http.Response) {
 	received := int64(-1)
 	if resp != nil {
 		received = resp.ContentLength
+		a.in.countBody(resp, opts)
 	}
 	a.in.each(func(i *instruments) {
 		i.clientDuration.Record(a.ctx, seconds, opts...)

@@ -2,8 +2,8 @@
 //
 //	import _ "github.com/disco-platform/mirrorball/sdkinstrumentation/auto"
 //
-// It wraps http.DefaultTransport, which most SDKs use, for the hosts named in DISCO_API_HOSTS, and takes everything else
-// from the environment as well. Without hosts, or with telemetry switched off, it does nothing.
+// It instruments http.DefaultTransport, which most SDKs use, for the hosts named in DISCO_API_HOSTS, and takes everything
+// else from the environment as well. Without hosts, or with telemetry switched off, it does nothing.
 package auto
 
 import (
@@ -17,14 +17,37 @@ import (
 
 var instrumentation = install()
 
-// install sees only transports that are made later; a client with a transport of its own is not instrumented.
 func install() *sdkinstrumentation.Instrumentation {
 	if os.Getenv("DISCO_API_HOSTS") == "" {
 		return sdkinstrumentation.New(sdkinstrumentation.WithDisabled())
 	}
 	in := pipeline.Start()
-	http.DefaultTransport = in.Transport(http.DefaultTransport)
+	if in.Enabled() {
+		http.DefaultTransport = instrumented(in, http.DefaultTransport)
+	}
 	return in
+}
+
+// instrumented keeps the type of the default transport: much code asserts that it is an *http.Transport, to clone it, and
+// panics otherwise. Clones are not instrumented.
+func instrumented(in *sdkinstrumentation.Instrumentation, base http.RoundTripper) http.RoundTripper {
+	transport, ok := base.(*http.Transport)
+	if !ok {
+		return in.Transport(base)
+	}
+	shell := transport.Clone()
+	for _, scheme := range []string{"http", "https"} {
+		shell.RegisterProtocol(scheme, registered{in.Transport(base)})
+	}
+	return shell
+}
+
+// registered is a struct with one exported field that has CloseIdleConnections. net/http takes such a protocol for
+// golang.org/x/net/http2 set up by hand, and leaves it in charge (net/http, Transport.onceSetNextProtoDefaults).
+type registered struct{ RoundTripper http.RoundTripper }
+
+func (r registered) RoundTrip(req *http.Request) (*http.Response, error) {
+	return r.RoundTripper.RoundTrip(req)
 }
 
 // Instrumentation returns what was installed, to record operations and custom events with.

@@ -68,11 +68,10 @@ type delivery struct {
 	base          http.RoundTripper
 	own           *http.Transport // nil if base is the caller's
 	timeout       time.Duration
-	compress      bool
 }
 
-func newDelivery(apiKey string, base http.RoundTripper, timeout time.Duration, compress bool) *delivery {
-	d := &delivery{base: base, timeout: timeout, compress: compress}
+func newDelivery(apiKey string, base http.RoundTripper, timeout time.Duration) *delivery {
+	d := &delivery{base: base, timeout: timeout}
 	if apiKey != "" {
 		d.authorization = "Bearer " + apiKey
 	}

@@ -4,12 +4,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 	"time"
-
-	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
-	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 )
 
 // Option configures the pipeline itself; what the user decides are options of sdkinstrumentation.
@@ -22,7 +17,7 @@ type config struct {
 	timeout        time.Duration
 	retry          retryConfig
 	base           http.RoundTripper
-	compress       bool
+	compression    bool
 }
 
 type queueConfig struct {
@@ -83,8 +78,9 @@ func WithRetry(initial, max, total time.Duration) Option {
 	}
 }
 
-// WithoutCompression sends exports as they are; the default is gzip. For a collector on the same machine.
-func WithoutCompression() Option { return func(c *config) { c.compress = false } }
+// WithoutCompression sends exports as they are. Default: gzip, except to a collector on the same machine, where it
+// costs more than it saves. OTEL_EXPORTER_OTLP_COMPRESSION decides otherwise.
+func WithoutCompression() Option { return func(c *config) { c.compression = false } }
 
 func newConfig(opts []Option) *config {
 	c := &config{
@@ -92,7 +88,7 @@ func newConfig(opts []Option) *config {
 		logQueue:       queueConfig{limit: 2048, batch: 256, interval: 2 * time.Second},
 		metricInterval: time.Minute,
 		timeout:        timeoutFromEnvironment(),
-		compress:       os.Getenv("OTEL_EXPORTER_OTLP_COMPRESSION") != "none",
+		compression:    true,
 		retry: retryConfig{Enabled: true, InitialInterval: time.Second, MaxInterval: 30 * time.Second,
 			MaxElapsedTime: 15 * time.Minute},
 	}
@@ -110,37 +106,4 @@ func timeoutFromEnvironment() time.Duration {
 		return time.Duration(ms) * time.Millisecond
 	}
 	return 10 * time.Second
-}
-
-const defaultEndpoint = "http://127.0.0.1:4318"
-
-type signalURLs struct {
-	traces  []otlptracehttp.Option
-	logs    []otlploghttp.Option
-	metrics []otlpmetrichttp.Option
-}
-
-// endpointURLs leaves a signal to its exporter, which reads the standard variables, when base is empty and one of them is set.
-func endpointURLs(base string) signalURLs {
-	var u signalURLs
-	if url, ok := signalURL(base, "TRACES", "/v1/traces"); ok {
-		u.traces = append(u.traces, otlptracehttp.WithEndpointURL(url))
-	}
-	if url, ok := signalURL(base, "LOGS", "/v1/logs"); ok {
-		u.logs = append(u.logs, otlploghttp.WithEndpointURL(url))
-	}
-	if url, ok := signalURL(base, "METRICS", "/v1/metrics"); ok {
-		u.metrics = append(u.metrics, otlpmetrichttp.WithEndpointURL(url))
-	}
-	return u
-}
-
-func signalURL(base, signal, path string) (string, bool) {
-	if base == "" {
-		if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_"+signal+"_ENDPOINT") != "" {
-			return "", false
-		}
-		base = defaultEndpoint
-	}
-	return strings.TrimSuffix(base, "/") + path, true
 }

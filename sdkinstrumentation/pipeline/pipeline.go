@@ -12,9 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
-	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/log"
 	"go.opentelemetry.io/otel/metric"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
@@ -60,28 +57,14 @@ type Pipeline struct {
 
 func newPipeline(id sdkinstrumentation.Identity, opts []Option) (*Pipeline, error) {
 	c := newConfig(opts)
-	ctx := context.Background()
-	p := &Pipeline{delivery: newDelivery(id.APIKey, c.base, c.timeout, c.compress)}
+	p := &Pipeline{delivery: newDelivery(id.APIKey, c.base, c.timeout)}
 	client := p.delivery.client()
-	url := endpointURLs(id.Endpoint)
-
-	spanExporter, err := otlptracehttp.New(ctx, append(url.traces,
-		otlptracehttp.WithHTTPClient(client), otlptracehttp.WithRetry(otlptracehttp.RetryConfig(c.retry)))...)
-	if err != nil {
+	spanExporter, err1 := newSpanExporter(id.Endpoint, c, client)
+	logExporter, err2 := newLogExporter(id.Endpoint, c, client)
+	metricExporter, err3 := newMetricExporter(id.Endpoint, c, client)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
-	logExporter, err := otlploghttp.New(ctx, append(url.logs,
-		otlploghttp.WithHTTPClient(client), otlploghttp.WithRetry(otlploghttp.RetryConfig(c.retry)))...)
-	if err != nil {
-		return nil, err
-	}
-	metricExporter, err := otlpmetrichttp.New(ctx, append(url.metrics,
-		otlpmetrichttp.WithHTTPClient(client), otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig(c.retry)),
-		otlpmetrichttp.WithAggregationSelector(aggregation))...)
-	if err != nil {
-		return nil, err
-	}
-
 	p.spans = newBatcher("traces", c.spanQueue, spanExporter.ExportSpans, &p.drops)
 	p.logs = newBatcher("logs", c.logQueue, logExporter.Export, &p.drops)
 	res := newResource(id)
