@@ -98,10 +98,13 @@ func (g *Registry) inTx(ctx context.Context, fn func(pgx.Tx) error) error {
 	return publicAccount(pgx.BeginFunc(ctx, g.pool, fn))
 }
 
-// publicAccount is [public] for functions that say ErrNotFound.
+// publicAccount is [public] with the errors that accounts.Registry promises.
 func publicAccount(err error) error {
 	if errors.Is(err, accounts.ErrNotFound) || errors.Is(err, pgx.ErrNoRows) {
 		return accounts.ErrNotFound
+	}
+	if err != nil && away(err) {
+		return accounts.ErrUnavailable
 	}
 	return public(err)
 }

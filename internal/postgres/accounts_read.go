@@ -29,14 +29,14 @@ ORDER BY k.seq`
 func (g *Registry) Keys(ctx context.Context, f accounts.Filter) ([]accounts.Key, error) {
 	rows, err := g.pool.Query(ctx, listKeys, f.UserID, f.OrganizationID, f.Active)
 	if err != nil {
-		return nil, fmt.Errorf("cannot list keys: %w", public(err))
+		return nil, fmt.Errorf("cannot list keys: %w", publicAccount(err))
 	}
 	keys, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (accounts.Key, error) {
 		k, _, err := scanKey(row)
 		return k, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot list keys: %w", public(err))
+		return nil, fmt.Errorf("cannot list keys: %w", publicAccount(err))
 	}
 	return keys, nil
 }

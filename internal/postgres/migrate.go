@@ -18,6 +18,8 @@ var migrationFiles embed.FS
 const (
 	lockMigrations  int64 = 0x64697363_00000001
 	lockMaintenance int64 = 0x64697363_00000002
+	// lockQuarantineClass is the first half of a lock of which the key is the second.
+	lockQuarantineClass int32 = 0x64697363
 )
 
 // Migrations are the SQL files of the schema, in the form of goose.

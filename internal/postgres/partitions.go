@@ -128,3 +128,17 @@ func (c *coverage) holds(t time.Time) bool {
 	_, month := c.months[monthly("usage_statistics", t).name]
 	return week && month
 }
+
+// perDay is [coverage.holds] with a memory: partitions begin and end at midnight UTC.
+func (c *coverage) perDay() func(time.Time) bool {
+	days := map[int32]bool{}
+	return func(t time.Time) bool {
+		day := dayOf(t.UnixMicro())
+		held, known := days[day]
+		if !known {
+			held = c.holds(t)
+			days[day] = held
+		}
+		return held
+	}
+}

@@ -2,10 +2,10 @@ package postgres
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/analytics"
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
@@ -59,7 +59,20 @@ func (r *Reader) keysOf(ctx context.Context, s analytics.Subject) ([]int32, erro
 	var keys []int32
 	err := r.db.read.QueryRow(ctx, statement, args...).Scan(&keys)
 	if err == pgx.ErrNoRows {
-		return nil, accounts.ErrNotFound
+		return nil, analytics.ErrNoSubject
 	}
-	return keys, public(err)
+	return keys, readError(err)
+}
+
+// readError tells failures that pass from others.
+func readError(err error) error {
+	if err != nil && away(err) {
+		return analytics.ErrUnavailable
+	}
+	return public(err)
+}
+
+// away reports whether the server could not be asked, or had no time to answer.
+func away(err error) bool {
+	return errors.Is(err, ErrUnreachable) || classify(err) == failureRetry
 }

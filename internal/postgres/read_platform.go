@@ -23,7 +23,7 @@ func (r *Reader) Platform(ctx context.Context, q analytics.PlatformQuestion) (*a
 		return tx.SendBatch(ctx, &b).Close()
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot count the usage of the platform: %w", public(err))
+		return nil, fmt.Errorf("cannot count the usage of the platform: %w", readError(err))
 	}
 	return p, nil
 }

@@ -25,7 +25,7 @@ func (r *Reader) Usage(ctx context.Context, q analytics.UsageQuestion) (*analyti
 		return tx.SendBatch(ctx, &b).Close()
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot count usage: %w", public(err))
+		return nil, fmt.Errorf("cannot count usage: %w", readError(err))
 	}
 	return u, nil
 }

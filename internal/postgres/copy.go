@@ -1,0 +1,189 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/disco-platform/mirrorball/internal/usage"
+)
+
+// Columns of audit_logs in the order in which appendRow writes them.
+var auditColumns = []string{
+	"time", "id", "key", "endpoint", "sdk", "country", "operation", "event_name", "service", "user_agent", "error_type",
+	"claim", "duration_us", "status", "kind", "vantage", "flags", "currency", "amount", "fee", "client", "agent", "details",
+}
+
+// The bits of audit_logs.flags. They are stored; never renumber them.
+const (
+	flagFailed int16 = 1 << iota
+	flagTrusted
+	flagMismatch
+	flagUndated
+)
+
+// copyInto copies records in binary form: a third of the CPU time of the driver's own row-wise copy.
+func copyInto(ctx context.Context, tx pgx.Tx, table string, records []*record) error {
+	buf := make([]byte, 0, 256*len(records)+64)
+	buf = appendCopyHeader(buf)
+	for _, r := range records {
+		var err error
+		if buf, err = appendRow(buf, r); err != nil {
+			return err
+		}
+	}
+	buf = binary.BigEndian.AppendUint16(buf, 0xffff) // trailer
+	sql := fmt.Sprintf("COPY %s (%s) FROM STDIN (FORMAT binary)", table, strings.Join(auditColumns, ", "))
+	_, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(buf), sql)
+	return err
+}
+
+// appendCopyHeader: signature, flags, length of the header's extension (manual, page of COPY, "Binary Format").
+func appendCopyHeader(dst []byte) []byte {
+	dst = append(dst, "PGCOPY\n\xff\r\n\x00"...)
+	return append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
+}
+
+func appendRow(dst []byte, r *record) ([]byte, error) {
+	e := r.event
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(auditColumns)))
+	dst = appendInt8(dst, r.micros-postgresEpochMicros)
+	dst = appendBytes(dst, e.ID[:])
+	dst = appendInt4(dst, r.key)
+	for _, d := range [...]domain{
+		domainEndpoint, domainSDK, domainCountry, domainOperation, domainEventName, domainService,
+		domainUserAgent, domainErrorType, domainClaim,
+	} {
+		dst = appendInt4(dst, r.counted[d])
+	}
+	dst = appendInt4(dst, durationMicros(e))
+	dst = appendInt2(dst, int16(e.Status))
+	dst = appendInt2(dst, int16(e.Kind))
+	dst = appendInt2(dst, int16(e.Vantage))
+	dst = appendInt2(dst, flags(e))
+	dst = appendPayment(dst, r)
+	dst = appendInet(dst, e.Client)
+	dst = appendText(dst, e.AgentID)
+	return appendDetails(dst, r)
+}
+
+func flags(e *usage.Event) int16 {
+	return flagIf(e.Failed, flagFailed) | flagIf(e.Trusted, flagTrusted) |
+		flagIf(e.Claim.Mismatch, flagMismatch) | flagIf(e.Undated, flagUndated)
+}
+
+func flagIf(set bool, flag int16) int16 {
+	if set {
+		return flag
+	}
+	return 0
+}
+
+// durationMicros is at most usage.MaxLatency, in the event as in the statistics.
+func durationMicros(e *usage.Event) int32 {
+	return int32(min(max(e.Duration.Microseconds(), 0), usage.MaxLatency))
+}
+
+func appendPayment(dst []byte, r *record) []byte {
+	p := r.event.Payment
+	if p == nil {
+		return appendNull(appendNull(appendNull(dst)))
+	}
+	dst = appendInt4(dst, r.counted[domainCurrency])
+	dst = appendSized(dst, func(dst []byte) []byte { return appendDecimal(dst, p.Amount) })
+	return appendSized(dst, func(dst []byte) []byte { return appendDecimal(dst, p.Fee) })
+}
+
+// appendInet writes an address: family (2 or 3, PGSQL_AF_INET and PGSQL_AF_INET6), bits, not a cidr, length, bytes.
+func appendInet(dst []byte, a netip.Addr) []byte {
+	if !a.IsValid() {
+		return appendNull(dst)
+	}
+	a = a.Unmap()
+	raw := a.AsSlice()
+	family := byte(3)
+	if a.Is4() {
+		family = 2
+	}
+	dst = binary.BigEndian.AppendUint32(dst, uint32(4+len(raw)))
+	dst = append(dst, family, byte(a.BitLen()), 0, byte(len(raw)))
+	return append(dst, raw...)
+}
+
+// details are what is kept of an event beside its columns.
+type details struct {
+	Resends     int               `json:"resends,omitempty"`
+	Fingerprint string            `json:"fingerprint,omitempty"`
+	Attributes  map[string]string `json:"attributes,omitempty"`
+	// Uncapped are the values that were counted under "other", by domain.
+	Uncapped map[string]string `json:"uncapped,omitempty"`
+}
+
+// appendDetails writes jsonb: its version, 1, and the text; or NULL when there is nothing to keep.
+func appendDetails(dst []byte, r *record) ([]byte, error) {
+	e := r.event
+	d := details{Resends: e.ResendCount, Fingerprint: e.Fingerprint, Attributes: e.Attributes, Uncapped: uncapped(r)}
+	if d.Resends == 0 && d.Fingerprint == "" && len(d.Attributes) == 0 && d.Uncapped == nil {
+		return appendNull(dst), nil
+	}
+	text, err := json.Marshal(d)
+	if err != nil {
+		return nil, fmt.Errorf("cannot encode the details of an event: %w", err)
+	}
+	dst = binary.BigEndian.AppendUint32(dst, uint32(1+len(text)))
+	dst = append(dst, 1)
+	return append(dst, text...), nil
+}
+
+func uncapped(r *record) map[string]string {
+	var values map[string]string
+	for _, d := range capped {
+		if r.counted[d] == idOther {
+			if values == nil {
+				values = map[string]string{}
+			}
+			values[domainNames[d]] = partsOf(r.event, d).text(d)
+		}
+	}
+	return values
+}
+
+func appendNull(dst []byte) []byte { return append(dst, 0xff, 0xff, 0xff, 0xff) } // length -1
+
+func appendInt2(dst []byte, v int16) []byte {
+	return binary.BigEndian.AppendUint16(append(dst, 0, 0, 0, 2), uint16(v))
+}
+
+func appendInt4(dst []byte, v int32) []byte {
+	return binary.BigEndian.AppendUint32(append(dst, 0, 0, 0, 4), uint32(v))
+}
+
+func appendInt8(dst []byte, v int64) []byte {
+	return binary.BigEndian.AppendUint64(append(dst, 0, 0, 0, 8), uint64(v))
+}
+
+func appendBytes(dst, v []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(dst, uint32(len(v))), v...)
+}
+
+// appendText writes NULL for the empty string.
+func appendText(dst []byte, v string) []byte {
+	if v == "" {
+		return appendNull(dst)
+	}
+	return append(binary.BigEndian.AppendUint32(dst, uint32(len(v))), v...)
+}
+
+// appendSized writes what fn appends, after its length.
+func appendSized(dst []byte, fn func([]byte) []byte) []byte {
+	at := len(dst)
+	dst = fn(append(dst, 0, 0, 0, 0))
+	binary.BigEndian.PutUint32(dst[at:], uint32(len(dst)-at-4))
+	return dst
+}

@@ -1,0 +1,74 @@
+package postgres
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/disco-platform/mirrorball/internal/usage"
+)
+
+// record is an event on its way into the database.
+type record struct {
+	event  *usage.Event
+	key    int32
+	micros int64 // the event's time since 1970
+	// words are the event's values; nil where it has none. ids are their dictionary ids, idOther where a value may get
+	// none; counted are those that the event is counted under, which a transaction decides.
+	words        [domainEnd]*word
+	ids, counted [domainEnd]int32
+}
+
+// identity is what makes two events the same.
+type identity struct {
+	key    int32
+	micros int64 // 0 for an undated event, whose time is only that of its receipt
+	id     usage.ID
+}
+
+func (r *record) identity() identity {
+	if r.event.Undated {
+		return identity{key: r.key, id: r.event.ID}
+	}
+	return identity{r.key, r.micros, r.event.ID}
+}
+
+// compareRecords is the order of the primary key: every writer takes locks in it.
+func compareRecords(a, b *record) int {
+	return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.micros, b.micros), bytes.Compare(a.event.ID[:], b.event.ID[:]))
+}
+
+// distinct sorts records and drops repeats among them; it returns the repeats too.
+func distinct(records []*record) (kept, repeats []*record) {
+	slices.SortFunc(records, compareRecords)
+	undated := map[identity]struct{}{}
+	kept = records[:0]
+	for i, r := range records {
+		if r.event.Undated {
+			if _, seen := undated[r.identity()]; seen {
+				repeats = append(repeats, r)
+				continue
+			}
+			undated[r.identity()] = struct{}{}
+		}
+		if len(kept) > 0 && compareRecords(kept[len(kept)-1], records[i]) == 0 {
+			repeats = append(repeats, r)
+			continue
+		}
+		kept = append(kept, r)
+	}
+	return kept, repeats
+}
+
+// eachDay calls fn for each run of records of one key and UTC day. The records are sorted.
+func eachDay(records []*record, fn func(key, day int32, run []*record)) {
+	for len(records) > 0 {
+		key, day := records[0].key, dayOf(records[0].micros)
+		n := 1
+		for n < len(records) && records[n].key == key && dayOf(records[n].micros) == day {
+			n++
+		}
+		fn(key, day, records[:n])
+		records = records[n:]
+	}
+}

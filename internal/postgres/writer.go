@@ -1,0 +1,128 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/disco-platform/mirrorball/internal/usage"
+)
+
+// WriterConfig bounds a [Writer].
+type WriterConfig struct {
+	// CardinalityLimit is how many distinct values of an endpoint, SDK, country and so on a key may use in a UTC day;
+	// the rest is counted under "other". Zero means 500.
+	CardinalityLimit int
+}
+
+// Writer stores usage. It may be used from many goroutines, and by many processes on one database.
+//
+// A batch is one transaction: events, statistics, ledger. New events are copied directly; only a batch that meets an
+// event which is there already takes the slower way through a staging table, and only one with an event that Postgres
+// refuses for its content is taken apart.
+//
+// Every transaction touches the tables in one order (undated_events, admissions, audit_logs, usage_statistics,
+// agent_activity, ingest_ledger, quarantine, reported_totals) and the rows of each in the order of its primary key, so
+// writers wait for each other but do not deadlock. Rows that many writers share come last and are locked shortest.
+type Writer struct {
+	db         *DB
+	keys       *keySeqs
+	dictionary *dictionary
+	admissions *admissions
+	claims     *claims
+}
+
+var _ usage.Writer = (*Writer)(nil)
+
+// NewWriter makes a writer with empty caches.
+func NewWriter(db *DB, cfg WriterConfig) *Writer {
+	if cfg.CardinalityLimit == 0 {
+		cfg.CardinalityLimit = 500
+	}
+	return &Writer{
+		db:         db,
+		keys:       newKeySeqs(db.ingest),
+		dictionary: newDictionary(db.ingest),
+		admissions: newAdmissions(cfg.CardinalityLimit),
+		claims:     newClaims(db.ingest),
+	}
+}
+
+// way is how the events of a batch get into their table.
+type way int
+
+const (
+	wayDirect way = iota // all are expected to be new
+	wayStaged            // some are there already
+	wayTaken             // taken apart: some cannot be stored
+)
+
+// maxTries bounds the tries of a batch that another transaction was in the way of. The sender tries again after that.
+const maxTries = 5
+
+// Write implements usage.Writer.
+func (w *Writer) Write(ctx context.Context, batch *usage.Batch) (usage.Receipt, error) {
+	d, err := w.prepare(ctx, batch)
+	if err != nil {
+		return usage.Receipt{}, fmt.Errorf("cannot prepare %d records: %w", batch.Len(), public(err))
+	}
+	for try, by := 1, wayDirect; ; try++ {
+		receipt, err := w.store(ctx, d, by)
+		if err == nil {
+			w.claims.note(ctx, d.records)
+			return receipt, nil
+		}
+		switch kind := classify(err); {
+		case kind == failureRepeat && by == wayDirect:
+			by, try = wayStaged, 0
+		case kind == failureData && by != wayTaken:
+			by, try = wayTaken, 0
+		case kind == failureBusy && try < maxTries && pause(ctx, try):
+		case kind == failureData:
+			return usage.Receipt{}, usage.Permanent(fmt.Errorf("cannot store %d records: %w", batch.Len(), public(err)))
+		default:
+			return usage.Receipt{}, fmt.Errorf("cannot store %d records: %w", batch.Len(), public(err))
+		}
+	}
+}
+
+// pause waits a little, at random, so that two transactions do not meet again; false when ctx ended.
+func pause(ctx context.Context, try int) bool {
+	timer := time.NewTimer(time.Duration(try) * time.Duration(1+rand.IntN(10)) * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// store runs one transaction. It leaves the delivery as it was, so that it can run again.
+func (w *Writer) store(ctx context.Context, d *delivery, by way) (usage.Receipt, error) {
+	var out *outcome
+	var learned admitted
+	err := pgx.BeginTxFunc(ctx, w.db.ingest, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		out = newOutcome(d)
+		fresh, repeats, err := dropSeenUndated(ctx, tx, d.records)
+		if err != nil {
+			return err
+		}
+		out.repeat(repeats)
+		if learned, err = w.admissions.admit(ctx, tx, fresh); err != nil {
+			return err
+		}
+		if err := out.insert(ctx, tx, fresh, by); err != nil {
+			return err
+		}
+		return out.account(ctx, tx, d, by)
+	})
+	if err != nil {
+		return usage.Receipt{}, err
+	}
+	w.admissions.remember(learned)
+	return out.receipt(), nil
+}
