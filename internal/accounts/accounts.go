@@ -83,6 +83,10 @@ type Filter struct {
 // ErrNotFound is returned when the user, organisation or key that is named does not exist.
 var ErrNotFound = errors.New("not found")
 
+// ErrUnavailable is returned while accounts cannot be read or changed, such as when the database is away; a later try
+// may succeed.
+var ErrUnavailable = errors.New("accounts cannot be reached at the moment")
+
 // Registry keeps accounts.
 type Registry interface {
 	// Register makes a user with a key. Without OrganizationID it makes an organisation too, whatever others

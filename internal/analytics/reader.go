@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -9,7 +10,7 @@ import (
 // answer agree with each other, also while usage is being written.
 type Reader interface {
 	// Usage counts the usage of some keys. Keys without usage give an answer of zeroes, not an error; a subject
-	// that does not exist gives accounts.ErrNotFound.
+	// that does not exist gives ErrNoSubject.
 	Usage(ctx context.Context, q UsageQuestion) (*Usage, error)
 	// Platform counts the usage of all users of an environment.
 	Platform(ctx context.Context, q PlatformQuestion) (*Platform, error)
@@ -42,3 +43,10 @@ type PlatformQuestion struct {
 	ActiveSince time.Time
 	Top         int
 }
+
+// ErrUnavailable is returned while the statistics cannot be read, such as when the database is away; a later try may
+// succeed.
+var ErrUnavailable = errors.New("usage cannot be read at the moment")
+
+// ErrNoSubject is returned when there is no such user, organisation or key.
+var ErrNoSubject = errors.New("no such user, organisation or key")

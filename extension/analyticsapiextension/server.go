@@ -1,0 +1,99 @@
+package analyticsapiextension
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/extension/extensioncapabilities"
+
+	"github.com/disco-platform/mirrorball/extension/usagestoreextension"
+	"github.com/disco-platform/mirrorball/internal/httpapi"
+)
+
+// server listens from Start to Shutdown.
+type server struct {
+	config    *Config
+	telemetry component.TelemetrySettings
+	http      *http.Server
+	done      chan struct{} // closed when the listener has ended
+}
+
+var (
+	_ extension.Extension             = (*server)(nil)
+	_ extensioncapabilities.Dependent = (*server)(nil)
+)
+
+// Dependencies has the store start first and stop last.
+func (s *server) Dependencies() []component.ID { return []component.ID{s.config.Store} }
+
+// Start listens before it returns, so that an address in use is an error of the start.
+func (s *server) Start(ctx context.Context, host component.Host) error {
+	store, err := s.findStore(host)
+	if err != nil {
+		return err
+	}
+	handler, err := s.handler(store)
+	if err != nil {
+		return err
+	}
+	s.http, err = s.config.ServerConfig.ToServer(ctx, host.GetExtensions(), s.telemetry, handler,
+		confighttp.WithErrorHandler(httpapi.RefuseEncoding))
+	if err != nil {
+		return fmt.Errorf("cannot make the server: %w", err)
+	}
+	listener, err := s.config.ServerConfig.ToListener(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w", s.config.ServerConfig.NetAddr.Endpoint, err)
+	}
+	s.done = make(chan struct{})
+	go func() {
+		defer close(s.done)
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			componentstatus.ReportStatus(host, componentstatus.NewFatalErrorEvent(err))
+		}
+	}()
+	return nil
+}
+
+// Shutdown takes no more requests and waits for those under way, as long as ctx allows.
+func (s *server) Shutdown(ctx context.Context) error {
+	if s.done == nil {
+		return nil
+	}
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, s.http.Close())
+	}
+	<-s.done
+	return err
+}
+
+func (s *server) handler(store usagestoreextension.Store) (http.Handler, error) {
+	proxies, err := s.config.proxies()
+	if err != nil {
+		return nil, err
+	}
+	return httpapi.New(httpapi.Config{
+		Reader: store.Reader(), Accounts: store.Accounts(), Keys: store.Keys(),
+		RegistrationsPerHour: s.config.RegistrationsPerHour, TrustedProxies: proxies,
+		MaxInFlight: s.config.MaxInFlight, Log: s.telemetry.Logger,
+	})
+}
+
+func (s *server) findStore(host component.Host) (usagestoreextension.Store, error) {
+	found, ok := host.GetExtensions()[s.config.Store]
+	if !ok {
+		return nil, fmt.Errorf("`store` names %q, which is not among the service's extensions", s.config.Store)
+	}
+	store, ok := found.(usagestoreextension.Store)
+	if !ok {
+		return nil, fmt.Errorf("`store` names %q, which is not a usage_store", s.config.Store)
+	}
+	return store, nil
+}
