@@ -17,7 +17,7 @@ import (
 )
 
 func keysCommand(data *string) *cobra.Command {
-	cmd := &cobra.Command{Use: "keys", Short: "Make, list and revoke API keys", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "keys", Short: "Make, list and revoke API keys", Args: cobra.NoArgs, RunE: help}
 	output := cmd.PersistentFlags().StringP("output", "o", "table", "table or json")
 	cmd.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if *output != "table" && *output != "json" {
@@ -68,7 +68,7 @@ func keysCreate(data, output *string) *cobra.Command {
 	f.BoolVar(&admin, "admin", false, "a key that reads and changes everything (scope admin)")
 	f.StringVar(&spec.Environment, "environment", "live", "live or sandbox")
 	f.StringVar(&spec.Name, "name", "", "what the key is for")
-	f.StringArrayVar(&spec.Scopes, "scope", nil, "a further scope; may be repeated")
+	f.StringArrayVar(&spec.Scopes, "scope", nil, "a scope, may be repeated: in place of a user's usual ones, or besides those of --platform and --admin")
 	f.DurationVar(&expires, "expires-in", 0, "time until the key ends, such as 720h; 0 is never")
 	cmd.MarkFlagsOneRequired("user", "platform", "admin")
 	cmd.MarkFlagsMutuallyExclusive("user", "platform", "admin")

@@ -73,11 +73,15 @@ collector that runs on the data folder (MIRRORBALL_DATA, by default ./data).`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
+		RunE:          help,
 	}
 	data := root.PersistentFlags().String("data", envOr("MIRRORBALL_DATA", "./data"), "data folder of the collector (MIRRORBALL_DATA)")
 	root.AddCommand(keysCommand(data), reconcileCommand(data), demoCommand(data), versionCommand())
 	return root
 }
+
+// help answers a command that only has subcommands; with it, an unknown subcommand is an error.
+func help(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 
 // envOr is an environment variable, or the default when it is unset or empty.
 func envOr(name, otherwise string) string {

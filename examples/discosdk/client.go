@@ -1,6 +1,7 @@
 package discosdk
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -41,8 +42,8 @@ type config struct {
 	sleep       func(context.Context, time.Duration) error
 }
 
-// WithBaseURL names another server, such as "http://127.0.0.1:9090".
-func WithBaseURL(u string) Option { return func(c *config) { c.baseURL = u } }
+// WithBaseURL names another server, such as "http://127.0.0.1:9090". An empty one leaves the default.
+func WithBaseURL(u string) Option { return func(c *config) { c.baseURL = cmp.Or(u, c.baseURL) } }
 
 // WithUser says who uses the SDK. The platform shows it beside the key's registered owner.
 func WithUser(email, organization string) Option {
