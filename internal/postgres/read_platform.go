@@ -16,6 +16,7 @@ func (r *Reader) Platform(ctx context.Context, q analytics.PlatformQuestion) (*a
 	err := r.db.ReadAs(ctx, Scope{All: true}, func(tx pgx.Tx) error {
 		var b pgx.Batch
 		r.queuePlatform(&b, q, p)
+		queueClaimedOf(&b, q, &p.Claimed)
 		r.queueOrganizations(&b, q, p)
 		r.queueNobody(&b, q, p)
 		r.queueUsers(&b, q, p)
@@ -34,7 +35,7 @@ const platformRows = `
 WITH sums AS (
 	SELECT s.dimension,
 		CASE WHEN s.dimension IN (0, 1) THEN 0 ELSE s.value END AS value,
-		coalesce(sum(s.count) FILTER (WHERE s.vantage = $4 OR s.dimension IN (7, 8)), 0) AS count,
+		coalesce(sum(s.count) FILTER (WHERE s.vantage = $4 OR s.dimension = 7), 0) AS count,
 		coalesce(sum(s.errors) FILTER (WHERE s.vantage = $4), 0) AS errors,
 		sum(s.duration_us) FILTER (WHERE s.vantage = $4) AS duration_us,
 		sum(s.volume) AS volume, sum(s.fees) AS fees,
@@ -42,7 +43,7 @@ WITH sums AS (
 	FROM usage_statistics s
 	JOIN api_keys k ON k.seq = s.key
 	WHERE k.environment = $1 AND k.user_seq IS NOT NULL
-		AND s.bucket >= $2 AND s.bucket < $3 AND s.vantage IN (0, $4) AND s.dimension IN (0, 1, 2, 3, 7, 8)
+		AND s.bucket >= $2 AND s.bucket < $3 AND s.vantage IN (0, $4) AND s.dimension IN (0, 1, 2, 3, 7)
 	GROUP BY 1, 2
 ), ranked AS (
 	SELECT sums.*, d.value AS name, row_number() OVER (PARTITION BY dimension ORDER BY count DESC, d.value) AS rank
@@ -52,7 +53,7 @@ SELECT dimension, coalesce(name, ''), count::bigint, errors::bigint,
 	coalesce(round(duration_us / nullif(count, 0)), 0)::bigint,
 	coalesce(volume, 0)::text, coalesce(fees, 0)::text, numeric_send(latency)
 FROM ranked
-WHERE dimension IN (0, 1, 7, 8) OR rank <= $5
+WHERE dimension IN (0, 1, 7) OR rank <= $5
 ORDER BY dimension, rank`
 
 func (r *Reader) queuePlatform(b *pgx.Batch, q analytics.PlatformQuestion, p *analytics.Platform) {
@@ -84,8 +85,6 @@ func (s *statistic) addToPlatform(p *analytics.Platform) (err error) {
 		p.Countries = append(p.Countries, analytics.Named{Name: s.name, Counts: s.counts})
 	case dimensionPayments:
 		p.Payments = append(p.Payments, s.money())
-	case dimensionClaimed:
-		p.Claimed = append(p.Claimed, s.money())
 	}
 	return err
 }

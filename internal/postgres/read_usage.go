@@ -21,6 +21,7 @@ func (r *Reader) Usage(ctx context.Context, q analytics.UsageQuestion) (*analyti
 	err = r.db.ReadAs(ctx, Scope{Keys: keys}, func(tx pgx.Tx) error {
 		var b pgx.Batch
 		queueUsage(&b, r.counted, keys, q, u)
+		queueClaimed(&b, keys, q.Window, &u.Claimed)
 		queueAgents(&b, r.counted, keys, q.Window, &u.UniqueAgents)
 		return tx.SendBatch(ctx, &b).Close()
 	})
@@ -37,14 +38,14 @@ const usageRows = `
 WITH sums AS (
 	SELECT s.dimension, s.value,
 		CASE WHEN s.dimension = 0 THEN width_bucket(s.bucket, $5::timestamptz[]) ELSE 0 END AS period,
-		coalesce(sum(s.count) FILTER (WHERE s.vantage = $4 OR s.dimension IN (5, 7, 8)), 0) AS count,
+		coalesce(sum(s.count) FILTER (WHERE s.vantage = $4 OR s.dimension IN (5, 7)), 0) AS count,
 		coalesce(sum(s.errors) FILTER (WHERE s.vantage = $4), 0) AS errors,
 		sum(s.duration_us) FILTER (WHERE s.vantage = $4) AS duration_us,
 		sum(s.payments) AS payments, sum(s.agents) AS agents, sum(s.services) AS services,
 		sum(s.volume) AS volume, sum(s.fees) AS fees,
 		sum(s.latency) FILTER (WHERE s.vantage = $4) AS latency
 	FROM usage_statistics s
-	WHERE s.key = ANY($1) AND s.bucket >= $2 AND s.bucket < $3 AND s.vantage IN (0, $4)
+	WHERE s.key = ANY($1) AND s.bucket >= $2 AND s.bucket < $3 AND s.vantage IN (0, $4) AND s.dimension < 8
 	GROUP BY 1, 2, 3
 ), ranked AS (
 	SELECT sums.*, d.value AS name, row_number() OVER (PARTITION BY dimension ORDER BY count DESC, d.value) AS rank
@@ -55,7 +56,7 @@ SELECT dimension, coalesce(name, ''), period, count::bigint, errors::bigint,
 	payments::bigint, agents::bigint, services::bigint,
 	coalesce(volume, 0)::text, coalesce(fees, 0)::text, numeric_send(latency)
 FROM ranked
-WHERE dimension IN (0, 7, 8) OR rank <= $6
+WHERE dimension IN (0, 7) OR rank <= $6
 ORDER BY dimension, rank`
 
 // statistic is a row of usageRows.
@@ -119,8 +120,6 @@ func (s *statistic) addTo(u *analytics.Usage) error {
 		u.Services = append(u.Services, analytics.Service{ID: s.name, Counts: s.counts, Payments: s.payments})
 	case dimensionPayments:
 		u.Payments = append(u.Payments, s.money())
-	case dimensionClaimed:
-		u.Claimed = append(u.Claimed, s.money())
 	}
 	return nil
 }

@@ -6,12 +6,17 @@ import (
 	"github.com/disco-platform/mirrorball/internal/analytics"
 )
 
-// splitEndpoint reads the dictionary's form of an endpoint, "METHOD route". "other" has no method.
+// splitEndpoint reads the dictionary's form of an endpoint: "METHOD route", or the one of them that is known. "other" has
+// no method.
 func splitEndpoint(value string) (method, route string) {
-	if method, route, found := strings.Cut(value, " "); found {
+	method, route, found := strings.Cut(value, " ")
+	if found {
 		return method, route
 	}
-	return "", value
+	if value == "other" || strings.HasPrefix(value, "/") {
+		return "", value
+	}
+	return value, ""
 }
 
 // sdkOf reads the dictionary's form of an SDK, name, version and language with tabs between.

@@ -1,0 +1,126 @@
+package postgres
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/maypok86/otter/v2"
+
+	"github.com/disco-platform/mirrorball/internal/apikey"
+)
+
+// KeyStore finds registered keys. It may be used from many goroutines.
+type KeyStore struct {
+	db     *DB
+	pepper Pepper
+	// asked maps digests to the fingerprints they were made of: the database knows digests only, and has to say which
+	// key changed. One that was never asked about is in nobody's cache, so its changes are of no interest.
+	asked   *otter.Cache[[32]byte, apikey.Fingerprint]
+	evicted atomic.Bool
+}
+
+var _ apikey.Store = (*KeyStore)(nil)
+
+// NewKeyStore finds keys in db; their digests were made with pepper.
+func NewKeyStore(db *DB, pepper Pepper) *KeyStore {
+	s := &KeyStore{db: db, pepper: pepper}
+	s.asked = otter.Must(&otter.Options[[32]byte, apikey.Fingerprint]{
+		MaximumSize: 250_000, // more than a verifier remembers by default
+		Executor:    inline,
+		OnDeletion:  func(e otter.DeletionEvent[[32]byte, apikey.Fingerprint]) { s.evicted.Store(s.evicted.Load() || e.WasEvicted()) },
+	})
+	return s
+}
+
+const lookUpKey = `
+SELECT k.id, k.environment, k.scopes, k.created_at, k.expires_at, k.revoked_at,
+	coalesce(u.id, ''), coalesce(u.email, ''), coalesce(o.id, ''), coalesce(o.name, '')
+FROM api_keys k
+LEFT JOIN users u ON u.seq = k.user_seq
+LEFT JOIN organizations o ON o.seq = k.organization
+WHERE k.digest = $1`
+
+// LookUp implements apikey.Store.
+func (s *KeyStore) LookUp(ctx context.Context, f apikey.Fingerprint) (*apikey.Identity, error) {
+	digest := apikey.Digest(s.pepper, f)
+	s.asked.Set([32]byte(digest), f) // before the question: a change after it is then told
+	id := &apikey.Identity{Fingerprint: f}
+	var expires, revoked *time.Time
+	err := s.db.read.QueryRow(ctx, lookUpKey, digest).Scan(&id.KeyID, &id.Environment, &id.Scopes, &id.CreatedAt,
+		&expires, &revoked, &id.UserID, &id.UserEmail, &id.OrganizationID, &id.OrganizationName)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, apikey.ErrUnknown
+	case err != nil:
+		return nil, fmt.Errorf("cannot look a key up: %w", public(err))
+	}
+	id.CreatedAt = id.CreatedAt.UTC()
+	if expires != nil {
+		id.ExpiresAt = expires.UTC()
+	}
+	if revoked != nil {
+		id.RevokedAt = revoked.UTC()
+	}
+	return id, nil
+}
+
+// heartbeat is how long a silent connection is trusted: one that is cut without a sign (a firewall that forgot it) is
+// noticed after that time, and everything is then looked up again.
+const heartbeat = 4 * time.Second
+
+// Watch implements apikey.Store. It listens on a connection of its own, which belongs to no pool.
+func (s *KeyStore) Watch(ctx context.Context, changed func(*apikey.Fingerprint)) error {
+	conn, err := pgx.ConnectConfig(ctx, s.db.read.Config().ConnConfig)
+	if err != nil {
+		return fmt.Errorf("cannot connect to listen for changes of keys: %w", public(err))
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if _, err := conn.Exec(ctx, "LISTEN "+keyChannel); err != nil {
+		return fmt.Errorf("cannot listen for changes of keys: %w", public(err))
+	}
+	changed(nil) // what changed before LISTEN went unheard
+	for {
+		notice, err := waitForNotice(ctx, conn)
+		if err != nil {
+			changed(nil)
+			return fmt.Errorf("cannot wait for changes of keys: %w", public(err))
+		}
+		if notice != nil {
+			s.tell(*notice, changed)
+		}
+	}
+}
+
+// waitForNotice returns nil when there was none for a while and the server still answers.
+func waitForNotice(ctx context.Context, conn *pgx.Conn) (*string, error) {
+	wait, cancel := context.WithTimeout(ctx, heartbeat)
+	defer cancel()
+	n, err := conn.WaitForNotification(wait)
+	if err == nil {
+		return &n.Payload, nil
+	}
+	if wait.Err() == nil || ctx.Err() != nil {
+		return nil, err
+	}
+	alive, cancel := context.WithTimeout(ctx, heartbeat)
+	defer cancel()
+	return nil, conn.Ping(alive)
+}
+
+func (s *KeyStore) tell(payload string, changed func(*apikey.Fingerprint)) {
+	digest, err := hex.DecodeString(payload)
+	if err != nil || len(digest) != 32 {
+		changed(nil)
+		return
+	}
+	if f, ok := s.asked.GetIfPresent([32]byte(digest)); ok {
+		changed(&f)
+	} else if s.evicted.Load() {
+		changed(nil)
+	}
+}
