@@ -24,6 +24,7 @@ type endpoint struct {
 
 	mu       sync.RWMutex
 	outcomes map[outcome][]metric.RecordOption
+	overflow *endpoint // whose metrics stand in, nil for an endpoint that is remembered
 }
 
 type endpointKey struct{ method, route, host string }
@@ -37,7 +38,7 @@ type outcome struct {
 type endpoints struct {
 	mu       sync.RWMutex
 	byKey    map[endpointKey]*endpoint
-	overflow *endpoint // takes the metrics of all endpoints beyond the bound
+	overflow *endpoint // takes the metrics of all that are beyond the bound
 }
 
 // get returns the endpoint of a method, a route template ("" if unknown) and, for clients, the API's host.
@@ -54,11 +55,13 @@ func (e *endpoints) get(key endpointKey) *endpoint {
 		return ep
 	}
 	ep = newEndpoint(key)
-	if len(e.byKey) >= maxEndpoints {
-		return ep
-	}
-	if e.byKey == nil {
+	switch {
+	case e.byKey == nil:
 		e.byKey = make(map[endpointKey]*endpoint)
+		e.overflow = newEndpoint(endpointKey{method: "_OTHER"})
+	case len(e.byKey) >= maxEndpoints:
+		ep.overflow = e.overflow
+		return ep
 	}
 	e.byKey[key] = ep
 	return ep
@@ -77,6 +80,9 @@ func newEndpoint(key endpointKey) *endpoint {
 
 // metricAttributes returns the attributes of a metric as an option that is made once per outcome.
 func (ep *endpoint) metricAttributes(o outcome) []metric.RecordOption {
+	if ep.overflow != nil {
+		ep = ep.overflow
+	}
 	ep.mu.RLock()
 	opts := ep.outcomes[o]
 	ep.mu.RUnlock()
