@@ -49,6 +49,9 @@ func (k *kept) admit(key string) bool {
 
 func (k *kept) attributes() map[string]string {
 	if k.dropped > 0 {
+		if k.m == nil {
+			k.m = make(map[string]string, 1)
+		}
 		k.m[droppedAttributes] = strconv.Itoa(k.dropped)
 	}
 	return k.m

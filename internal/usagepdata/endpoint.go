@@ -75,6 +75,8 @@ const (
 	// minRandom is the length from which letters mixed with a digit are taken for a random id. The shortest ids in
 	// common use are longer: nanoid 21, ULID 26, KSUID 27.
 	minRandom = 16
+	// minDigits is how many digits no word has.
+	minDigits = 8
 	// minHex is the shortest hexadecimal number, digits among it, that is taken for an id.
 	minHex = 8
 )
@@ -137,7 +139,7 @@ func looksLikeID(s string) bool {
 	switch {
 	case digits == 0:
 		return false
-	case letters == 0:
+	case letters == 0 || digits >= minDigits:
 		return true
 	case otherLetters == 0 && digits+hexLetters >= minHex && !strings.ContainsAny(s, "_."):
 		return true // hexadecimal, and UUIDs in any grouping

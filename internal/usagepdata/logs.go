@@ -95,7 +95,7 @@ func (c *conversion) log(src *source, res pcommon.Resource, rec plog.LogRecord, 
 	var (
 		env  envelope
 		what deed
-		keep kept
+		keep = kept{dropped: int(rec.DroppedAttributesCount())}
 	)
 	for key, v := range rec.Attributes().All() {
 		if !env.take(key, v) && !what.take(key, v) && !w.take(key, v) && !strings.HasPrefix(key, usageconv.ClaimedPrefix) {
