@@ -43,7 +43,7 @@ func keysCreate(data, output *string) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case platform:
-				spec.Scopes = append(spec.Scopes, apikey.ScopeTelemetryWrite, apikey.ScopeTelemetryWriteAny)
+				spec.Scopes = append(spec.Scopes, apikey.ScopeTelemetryWriteAny)
 			case admin:
 				spec.Scopes = append(spec.Scopes, apikey.ScopeAdmin)
 			}

@@ -65,7 +65,7 @@ func TestUsage(t *testing.T) {
 
 func TestNoDatabase(t *testing.T) {
 	t.Setenv("DATABASE_URL", "") // counts as unset
-	t.Setenv("MIRRORBALL_PEPPER", "pepper")
+	t.Setenv("MIRRORBALL_PEPPER", "a pepper of sixteen characters")
 	data := t.TempDir()
 	for _, command := range []string{"reconcile", "keys list"} {
 		got := mirrorctl(append(strings.Fields(command), "--data", data)...)
@@ -141,6 +141,25 @@ func TestKeys(t *testing.T) {
 		require.NotEqual(t, platform.ID, k.ID)
 		require.Empty(t, k.Key)
 	}
+}
+
+func TestKeysNeedTheRightPepper(t *testing.T) {
+	t.Setenv("DATABASE_URL", "")
+	t.Setenv("MIRRORBALL_PEPPER", "")
+	data := dataFolder(t, postgrestest.NewDSN(t))
+	require.Equal(t, 0, mirrorctl("keys", "list", "--data", data).code, "the first to come decides")
+
+	t.Setenv("MIRRORBALL_PEPPER", "another pepper than before")
+	got := mirrorctl("keys", "create", "--admin", "--data", data)
+	require.Equal(t, exitCouldNot, got.code)
+	require.Contains(t, got.stderr, "pepper is not the one")
+
+	t.Setenv("MIRRORBALL_PEPPER", "short")
+	require.Contains(t, mirrorctl("keys", "list", "--data", data).stderr, "cannot use MIRRORBALL_PEPPER")
+
+	t.Setenv("MIRRORBALL_PEPPER", "")
+	require.NoError(t, os.Remove(filepath.Join(data, "pepper")))
+	require.Contains(t, mirrorctl("keys", "list", "--data", data).stderr, "no pepper")
 }
 
 func TestACellCannotBreakTheTable(t *testing.T) {
