@@ -7,10 +7,10 @@ type Event struct {
 	// ID is the sender's own name for the event, unique in a history. It has to be found again in the database by
 	// another way than the id that the store deduplicates by.
 	ID string `json:"id"`
-	// Reporter is the key that the event is sent with, Key the one that it belongs to.
-	Reporter string `json:"reporter"`
-	Key      string `json:"key"`
-	Vantage  string `json:"vantage,omitempty"`
+	// Key is the key that the event belongs to, LedgerKey the one whose ledger it shows up in.
+	Key       string `json:"key"`
+	LedgerKey string `json:"ledger_key"`
+	Vantage   string `json:"vantage,omitempty"`
 	// Time is when the event happened; the zero time when the sender does not say: then it is the time of receipt.
 	Time time.Time `json:"time,omitzero"`
 	// Invalid marks an event that a store must not take although the request that carries it is acknowledged.

@@ -28,8 +28,8 @@ type fate struct {
 }
 
 type receipt struct {
-	reporter string
-	hour     time.Time
+	key  string
+	hour time.Time
 }
 
 // tally counts attempts by the hour that they may have been received in: sure ones lie in it as a whole.
@@ -78,7 +78,7 @@ func (h *History) Add(a Attempt) {
 func (h *History) receive(a Attempt) {
 	first, last := hour(a.Invoked), hour(a.Answered)
 	for at := first; !at.After(last); at = at.Add(time.Hour) {
-		t := h.tally(receipt{a.Reporter, at})
+		t := h.tally(receipt{a.LedgerKey, at})
 		t.possible++
 		if a.Outcome == OK && first.Equal(last) {
 			t.sure++

@@ -121,7 +121,7 @@ func TestCalmLedgerIsExact(t *testing.T) {
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 14, 10, 0, 0, 0, time.UTC)
-	event := Event{ID: "e", Reporter: "r", Key: "k", Vantage: "server", Time: at, Facts: Facts{Endpoint: "GET /"}}
+	event := Event{ID: "e", LedgerKey: "r", Key: "k", Vantage: "server", Time: at, Facts: Facts{Endpoint: "GET /"}}
 	for name, f := range map[string]struct {
 		outcomes []Outcome
 		copies   int
@@ -164,7 +164,7 @@ func TestOutcomes(t *testing.T) {
 					o.Ledger = append(o.Ledger, LedgerRow{"r", at, Repeated, repeated})
 				}
 			}
-			report, err := Check(h, observed{o}, Options{BucketWidth: modelWidth, Calm: len(f.outcomes) == 0})
+			report, err := Check(h, observed{o}, Options{BucketWidth: modelWidth, Calm: received == 0})
 			require.NoError(t, err)
 			require.Equal(t, f.want, report.Found, report)
 		})

@@ -7,46 +7,47 @@ import "fmt"
 func (c *checker) ledger() {
 	stored, rejected, all := map[string]int64{}, map[string]int64{}, map[receipt]int64{}
 	for _, l := range c.observed.Ledger {
-		all[receipt{l.Reporter, hour(l.Hour)}] += l.Count
+		all[receipt{l.Key, hour(l.Hour)}] += l.Count
 		switch l.Outcome {
 		case Stored:
-			stored[l.Reporter] += l.Count
+			stored[l.Key] += l.Count
 		case Repeated:
 		default:
-			rejected[l.Reporter] += l.Count
+			rejected[l.Key] += l.Count
 		}
 	}
 	present := map[string]int64{}
 	for i := range c.observed.Rows {
 		if f := c.history.fates[c.observed.Rows[i].ID]; f != nil {
-			present[f.Reporter]++
+			present[f.LedgerKey]++
 		}
 	}
 	refusable := map[string]tally{} // attempts with events that must be rejected
 	for _, f := range c.history.fates {
-		t := refusable[f.Reporter]
+		t := refusable[f.LedgerKey]
 		if f.Invalid {
 			t.sure += int64(f.ok)
 			t.possible += int64(f.ok + f.unknown)
 		}
-		refusable[f.Reporter] = t
+		refusable[f.LedgerKey] = t
 	}
 
-	for reporter, t := range refusable {
-		c.balance(reporter+" stored", stored[reporter], present[reporter], present[reporter])
-		c.balance(reporter+" rejected", rejected[reporter], t.sure, c.most(t.possible))
+	for key, t := range refusable {
+		c.balance(key+" stored", stored[key], present[key], present[key])
+		c.balance(key+" rejected", rejected[key], t.sure, c.most(t.possible))
 	}
 	for r, t := range c.history.receipts {
-		c.balance(fmt.Sprintf("%s all of %s", r.reporter, r.hour.Format("2006-01-02 15h")), all[r], t.sure, c.most(t.possible))
+		c.balance(fmt.Sprintf("%s all of %s", r.key, r.hour.Format("2006-01-02 15h")), all[r], t.sure, c.most(t.possible))
 	}
 	for r, n := range all {
 		if c.history.receipts[r] == nil && n != 0 {
-			c.balance(fmt.Sprintf("%s all of %s", r.reporter, r.hour.Format("2006-01-02 15h")), n, 0, 0)
+			c.balance(fmt.Sprintf("%s all of %s", r.key, r.hour.Format("2006-01-02 15h")), n, 0, c.most(0))
 		}
 	}
 }
 
-// most is the upper bound of a count that a lost answer of the database can raise without end.
+// most is the upper bound of a count: a lost answer of the database raises it by as often as a collector tries again,
+// and may move it into the next hour.
 func (c *checker) most(calm int64) int64 {
 	if c.options.Calm {
 		return calm

@@ -27,9 +27,9 @@ type rowID struct {
 }
 
 type ledgerID struct {
-	reporter string
-	hour     time.Time
-	outcome  string
+	key     string
+	hour    time.Time
+	outcome string
 }
 
 type allowance struct {
@@ -64,7 +64,7 @@ func (m *model) Observe() (Observed, error) {
 		o.Statistics = append(o.Statistics, Cell{id, sums})
 	}
 	for id, n := range m.ledgers {
-		o.Ledger = append(o.Ledger, LedgerRow{id.reporter, id.hour, id.outcome, n})
+		o.Ledger = append(o.Ledger, LedgerRow{id.key, id.hour, id.outcome, n})
 	}
 	return o, nil
 }
@@ -175,7 +175,7 @@ func (c *modelCollector) prepare(events []Event, try int) transaction {
 	m := c.model
 	t := transaction{map[rowID]Row{}, map[CellID]Sums{}, map[ledgerID]int64{}}
 	for i, e := range events {
-		note := func(outcome string) { t.ledgers[ledgerID{e.Reporter, hour(m.now), outcome}]++ }
+		note := func(outcome string) { t.ledgers[ledgerID{e.LedgerKey, hour(m.now), outcome}]++ }
 		if e.Invalid && m.bug != "accepted window not checked" {
 			note("too_old")
 			continue

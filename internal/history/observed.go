@@ -53,12 +53,12 @@ const (
 	Repeated = "repeated"
 )
 
-// LedgerRow says how many records of a reporter had an outcome in an hour.
+// LedgerRow says how many records of a key had an outcome in an hour.
 type LedgerRow struct {
-	Reporter string    `json:"reporter"`
-	Hour     time.Time `json:"hour"` // UTC
-	Outcome  string    `json:"outcome"`
-	Count    int64     `json:"count"`
+	Key     string    `json:"key"`
+	Hour    time.Time `json:"hour"` // UTC
+	Outcome string    `json:"outcome"`
+	Count   int64     `json:"count"`
 }
 
 // Observed is what the database holds after everything came to rest.

@@ -42,15 +42,15 @@ func (m *model) pass() {
 
 func (m *model) batch(number int) batch {
 	b := batch{malformed: m.rng.IntN(15) == 0}
-	reporter := fmt.Sprint("r", m.rng.IntN(2))
+	ledgerKey := fmt.Sprint("r", m.rng.IntN(2))
 	for i := range 1 + m.rng.IntN(8) {
-		b.events = append(b.events, m.event(fmt.Sprintf("e%d-%d", number, i), reporter))
+		b.events = append(b.events, m.event(fmt.Sprintf("e%d-%d", number, i), ledgerKey))
 	}
 	return b
 }
 
-func (m *model) event(id, reporter string) Event {
-	e := Event{ID: id, Reporter: reporter, Key: fmt.Sprint("k", m.rng.IntN(3)), Vantage: []string{"server", "client"}[m.rng.IntN(2)]}
+func (m *model) event(id, ledgerKey string) Event {
+	e := Event{ID: id, LedgerKey: ledgerKey, Key: fmt.Sprint("k", m.rng.IntN(3)), Vantage: []string{"server", "client"}[m.rng.IntN(2)]}
 	e.Time = m.now.Add(-time.Duration(m.rng.Int64N(int64(40*24*time.Hour)/1000)) * 1000)
 	if m.rng.IntN(4) == 0 {
 		e.Time = m.now.Truncate(24 * time.Hour).Add(time.Duration(m.rng.IntN(3)-1) * time.Microsecond) // around midnight
