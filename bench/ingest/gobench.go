@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/perf/benchfmt"
+)
+
+// benchmarks are the results of Go benchmarks: by name, without "Benchmark" and the number of processors, and unit.
+type benchmarks map[string]map[string][]float64
+
+// Units as benchfmt writes them.
+const (
+	seconds     = "sec/op"
+	allocations = "allocs/op"
+)
+
+// goBench runs the benchmarks of one of this module's packages.
+func goBench(ctx context.Context, folder, pattern string, count int) (benchmarks, error) {
+	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", pattern, "-benchmem", "-count", fmt.Sprint(count), folder)
+	// The test binary is a grandchild: it ends with the group.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("cannot run the benchmarks of %s: %w\n%s%s", folder, err, lastLines(out, 10), lastLines(stderr.Bytes(), 10))
+	}
+	return parseBenchmarks(bytes.NewReader(out))
+}
+
+func parseBenchmarks(r io.Reader) (benchmarks, error) {
+	all := benchmarks{}
+	reader := benchfmt.NewReader(r, "go test")
+	for reader.Scan() {
+		result, ok := reader.Result().(*benchfmt.Result)
+		if !ok {
+			continue // a unit's metadata, or a line that is none
+		}
+		base, parts := result.Name.Parts()
+		name := string(base)
+		for _, p := range parts {
+			if p[0] == '/' {
+				name += string(p)
+			}
+		}
+		if all[name] == nil {
+			all[name] = map[string][]float64{}
+		}
+		for _, v := range result.Values {
+			all[name][v.Unit] = append(all[name][v.Unit], v.Value)
+		}
+	}
+	return all, reader.Err()
+}
+
+// of returns the samples of a benchmark.
+func (b benchmarks) of(name, unit string) ([]float64, error) {
+	if samples := b[name][unit]; len(samples) > 0 {
+		return samples, nil
+	}
+	return nil, fmt.Errorf("no benchmark %s with %s", name, unit)
+}
+
+// added is what one variant costs over plain, divided by what another costs over plain. Counts that were taken
+// together are divided.
+func (b benchmarks) added(group, variant, other, unit string) ([]float64, error) {
+	plain, err1 := b.of(group+"/plain", unit)
+	ours, err2 := b.of(group+"/"+variant, unit)
+	theirs, err3 := b.of(group+"/"+other, unit)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, err
+	}
+	var ratios []float64
+	for i := range min(len(plain), len(ours), len(theirs)) {
+		ratios = append(ratios, (ours[i]-plain[i])/(theirs[i]-plain[i]))
+	}
+	return ratios, nil
+}
+
+func lastLines(text []byte, n int) string {
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
