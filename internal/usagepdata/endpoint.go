@@ -120,8 +120,11 @@ func looksLikeID(s string) bool {
 	if len(s) > maxSegment {
 		return true
 	}
-	var digits, hexLetters, otherLetters, marks int
+	var digits, hexLetters, otherLetters, capitals, marks int
 	for i := range len(s) {
+		if isUpper(s[i]) {
+			capitals++
+		}
 		switch c := s[i]; {
 		case c >= '0' && c <= '9':
 			digits++
@@ -143,7 +146,7 @@ func looksLikeID(s string) bool {
 		return true
 	case otherLetters == 0 && digits+hexLetters >= minHex && !strings.ContainsAny(s, "_."):
 		return true // hexadecimal, and UUIDs in any grouping
-	case digits+letters >= minRandom && marks <= 1:
+	case digits+letters >= minRandom && (marks <= 1 || capitals > 0 && capitals < letters):
 		return true
 	}
 	return hasPrefixedID(s)
