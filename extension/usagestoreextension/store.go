@@ -22,4 +22,8 @@ type Store interface {
 	Accounts() accounts.Registry
 	// Refusals takes note of calls that an authenticator refused.
 	Refusals() *apikey.RefusalLog
+	// Window is the span of event times that is accepted.
+	Window() usage.Window
+	// CountedVantage is whose spans are the requests.
+	CountedVantage() usage.Vantage
 }

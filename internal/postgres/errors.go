@@ -93,6 +93,19 @@ func classify(err error) failure {
 	return failureOther
 }
 
+// IsTransient reports whether an error of this package may go away by itself.
+func IsTransient(err error) bool {
+	if errors.Is(err, ErrUnreachable) || errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	var state *StateError
+	if !errors.As(err, &state) {
+		return false
+	}
+	kind := classify(&pgconn.PgError{Code: state.State})
+	return kind == failureRetry || kind == failureBusy
+}
+
 func hasClass(code string, classes ...string) bool {
 	for _, c := range classes {
 		if strings.HasPrefix(code, c) {

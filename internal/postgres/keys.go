@@ -32,7 +32,9 @@ func NewKeyStore(db *DB, pepper Pepper) *KeyStore {
 	s.asked = otter.Must(&otter.Options[[32]byte, apikey.Fingerprint]{
 		MaximumSize: 250_000, // more than a verifier remembers by default
 		Executor:    inline,
-		OnDeletion:  func(e otter.DeletionEvent[[32]byte, apikey.Fingerprint]) { s.evicted.Store(s.evicted.Load() || e.WasEvicted()) },
+		OnDeletion: func(e otter.DeletionEvent[[32]byte, apikey.Fingerprint]) {
+			s.evicted.Store(s.evicted.Load() || e.WasEvicted())
+		},
 	})
 	return s
 }

@@ -14,12 +14,18 @@ var ErrNoBinaries = errors.New("no Postgres server on this machine: neither /usr
 
 // FindBinaries is the folder with the newest Postgres server of the machine: Debian keeps them off PATH, others
 // put them on it.
-func FindBinaries() (string, error) {
+func FindBinaries() (string, error) { return findBinaries("") }
+
+// findBinaries prefers a major version; empty: the newest.
+func findBinaries(version string) (string, error) {
 	folders, err := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if err != nil {
 		return "", err // the pattern is wrong
 	}
 	slices.SortFunc(folders, func(a, b string) int { return majorVersion(b) - majorVersion(a) })
+	if version != "" {
+		folders = append([]string{filepath.Join("/usr/lib/postgresql", version, "bin")}, folders...)
+	}
 	for _, folder := range folders {
 		if hasServer(folder) {
 			return folder, nil

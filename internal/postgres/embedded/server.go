@@ -32,6 +32,8 @@ type Config struct {
 	Binaries string
 	// Port on 127.0.0.1; 0 picks a free one at each start.
 	Port int
+	// Download fetches a server when the machine has none.
+	Download bool
 	// Ephemeral is for tests: no fsync, and the folder is removed when the server stops.
 	Ephemeral bool
 }
@@ -63,11 +65,6 @@ exit 0
 
 // Start runs the server in cfg.Folder, creating it at first, and returns once it takes connections.
 func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
-	if cfg.Binaries == "" {
-		if cfg.Binaries, err = FindBinaries(); err != nil {
-			return nil, err
-		}
-	}
 	if cfg.Folder, err = filepath.Abs(cfg.Folder); err != nil {
 		return nil, err
 	}
@@ -83,9 +80,10 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err := s.prepareFolder(); err != nil {
 		return nil, err
 	}
-	if err := s.stopLeftover(); err != nil {
+	if err := s.findBinaries(); err != nil {
 		return nil, err
 	}
+	s.stopLeftover()
 	if err := s.initialise(ctx); err != nil {
 		return nil, err
 	}
@@ -129,38 +127,35 @@ func (s *Server) Stop() error {
 	return err
 }
 
+// Folder is where the server's files are.
+func (s *Server) Folder() string { return s.cfg.Folder }
+
 func (s *Server) data() string { return filepath.Join(s.cfg.Folder, "data") }
 
-// prepareFolder makes the folder, gives it to the account and makes sure that nobody else uses it.
-func (s *Server) prepareFolder() error {
-	if err := os.MkdirAll(s.cfg.Folder, 0o700); err != nil {
-		return fmt.Errorf("cannot create the folder of the server: %w", err)
+func (s *Server) findBinaries() (err error) {
+	if s.cfg.Binaries != "" {
+		return nil
 	}
-	if err := s.account.own(s.cfg.Folder); err != nil {
-		return fmt.Errorf("cannot give the folder of the server to the user it runs as: %w", err)
+	// A cluster that exists already belongs to one major version.
+	version, _ := os.ReadFile(filepath.Join(s.data(), "PG_VERSION"))
+	s.cfg.Binaries, err = findBinaries(strings.TrimSpace(string(version)))
+	if errors.Is(err, ErrNoBinaries) && s.cfg.Download {
+		s.cfg.Binaries, err = Download(filepath.Join(s.cfg.Folder, "programs"))
 	}
-	if !s.account.mayEnter(s.cfg.Folder) {
-		return fmt.Errorf("the user that Postgres runs as may not enter %s: a folder above it is closed to others", s.cfg.Folder)
-	}
-	var err error
-	if s.lock, err = lock(filepath.Join(s.cfg.Folder, "lock")); err != nil {
-		return fmt.Errorf("cannot lock %s: %w", s.cfg.Folder, err)
-	}
-	return nil
+	return err
 }
 
 // stopLeftover ends a server whose process was killed and that has not stopped yet. The lock says that no living
 // process owns it.
-func (s *Server) stopLeftover() error {
+func (s *Server) stopLeftover() {
 	if _, err := os.Stat(filepath.Join(s.data(), "postmaster.pid")); errors.Is(err, os.ErrNotExist) {
-		return nil
+		return
 	}
 	// Fails when there is no such process: then the file is stale, and Postgres itself sees that.
 	stop := exec.Command(filepath.Join(s.cfg.Binaries, "pg_ctl"), "stop", "-D", s.data(), "-m", "fast", "-w",
 		"-t", strconv.Itoa(int(stopTimeout.Seconds())))
 	stop.Dir = s.cfg.Folder
 	_ = s.account.run(stop).Run()
-	return nil
 }
 
 // initialise reads the password, or makes a new cluster with a new one. The data folder takes its name only once
