@@ -46,9 +46,14 @@ func keyLength(s string) int {
 		if !strings.HasPrefix(s, prefix) {
 			continue
 		}
-		if n := base62Run(s[len(prefix):]); n >= minRedacted {
-			return len(prefix) + n
+		end := len(prefix) + base62Run(s[len(prefix):])
+		if end-len(prefix) < minRedacted {
+			continue
 		}
+		if strings.HasPrefix(s[end-2:], mark) { // the next key follows at once; leave it its mark
+			end -= 2
+		}
+		return end
 	}
 	return 0
 }

@@ -110,14 +110,14 @@ func (l *RefusalLog) Drain() []Refusal {
 }
 
 func prefixOf24Or48(a netip.Addr) netip.Prefix {
+	if !a.IsValid() {
+		return everywhere
+	}
 	a = a.Unmap().WithZone("")
 	bits := 48
 	if a.Is4() {
 		bits = 24
 	}
-	p, err := a.Prefix(bits)
-	if err != nil { // the zero Addr
-		return everywhere
-	}
+	p, _ := a.Prefix(bits) // fails only for more bits than there are
 	return p
 }
