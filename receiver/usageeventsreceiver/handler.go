@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/disco-platform/mirrorball/receiver/usageeventsreceiver/internal/metadata"
@@ -135,13 +136,22 @@ func (h *handler) refused(ctx context.Context, reason string, n int) {
 }
 
 // writeFailure answers for a pipeline that did not take the events. None of them is stored, the sender may repeat the
-// request as it is. A permanent error is the sender's to look at: 400, which no client repeats by itself.
+// request as it is. A permanent error is the sender's to look at: 4xx, which no client repeats by itself.
 func writeFailure(w http.ResponseWriter, err error) {
-	if consumererror.IsPermanent(err) {
-		writeProblem(w, problem{Status: http.StatusBadRequest, Detail: "the events cannot be stored, and sending them again would not help"})
+	if !consumererror.IsPermanent(err) {
+		writeLater(w, retryDelay(err), "the events cannot be stored at the moment; send them again")
 		return
 	}
-	writeLater(w, retryDelay(err), "the events cannot be stored at the moment; send them again")
+	p := problem{Status: http.StatusBadRequest, Detail: "the events cannot be stored, and sending them again would not help"}
+	if s, ok := status.FromError(err); ok {
+		switch s.Code() {
+		case codes.Unauthenticated:
+			p = problem{Status: http.StatusUnauthorized, Detail: "the API key is missing or not valid"}
+		case codes.PermissionDenied:
+			p = problem{Status: http.StatusForbidden, Detail: "the API key may not send events"}
+		}
+	}
+	writeProblem(w, p)
 }
 
 // retryDelay is when to come back, as the component that failed says.
