@@ -67,8 +67,8 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 	if b.platformKey, err = b.binary.key("platform"); err != nil {
 		return err
 	}
-	var pepper postgres.Pepper
-	if pepper, err = b.binary.pepper(); err != nil {
+	pepper, err := postgres.ReadPepper(b.binary.data)
+	if err != nil {
 		return err
 	}
 	all, err := register(ctx, b.base, pepper, b.plan.keys+probers)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,8 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/disco-platform/mirrorball/internal/postgres"
 )
 
 const (
@@ -48,7 +45,7 @@ func (p *program) start(ctx context.Context, db *database) (*collector, error) {
 		args = append(args, "--config", config)
 	}
 	c.cmd = exec.Command(p.path, args...)
-	c.cmd.Env = append(os.Environ(), "DATABASE_URL="+db.dsn, "MIRRORBALL_DATA="+p.data, "MIRRORBALL_HOST=127.0.0.1")
+	c.cmd.Env = append(os.Environ(), "DATABASE_URL="+db.dsn, "MIRRORBALL_DATA="+p.data, "MIRRORBALL_PEPPER=", "MIRRORBALL_HOST=127.0.0.1")
 	for _, name := range portNames {
 		port, err := freePort()
 		if err != nil {
@@ -157,17 +154,4 @@ func (p *program) key(name string) (string, error) {
 		return "", fmt.Errorf("cannot read the %s key: %w", name, err)
 	}
 	return strings.TrimSpace(string(text)), nil
-}
-
-// pepper is what the collector's digests of keys are made with.
-func (p *program) pepper() (postgres.Pepper, error) {
-	text, err := os.ReadFile(filepath.Join(p.data, "pepper"))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the pepper: %w", err)
-	}
-	pepper, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil {
-		return nil, errors.New("cannot read the pepper: it is not hexadecimal")
-	}
-	return pepper, nil
 }

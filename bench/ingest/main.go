@@ -55,10 +55,18 @@ func run() (err error) {
 		path: "bin/mirrorball", data: folder,
 		configs: append([]string{"examples/local.yaml"}, strings.Fields(os.Getenv("BENCH_CONFIG"))...),
 	}}
+	machine, err := describeMachine(ctx, &database{name: "mirrorball", dsn: s.dsn})
+	if err != nil {
+		return err
+	}
+	log.Print(machine)
+	began := time.Now()
 	failed := errors.Join(b.libraries(ctx), b.run(ctx))
 	if ctx.Err() != nil {
 		failed = errors.Join(context.Cause(ctx), failed)
 	}
+	fmt.Printf("%s\n%s, %d events to a run, %d rounds, %s in all\n\n", machine, began.UTC().Format(time.DateTime),
+		p.run()*spansPerRequest, p.rounds, time.Since(began).Round(time.Second))
 	if err := b.report.print(os.Stdout); err != nil {
 		return err
 	}
@@ -80,7 +88,7 @@ func number(variable string, otherwise int) (int, error) {
 	if text == "" {
 		return otherwise, nil
 	}
-	n, err := strconv.Atoi(strings.ReplaceAll(text, "_", ""))
+	n, err := strconv.Atoi(text)
 	if err != nil {
 		return 0, fmt.Errorf("cannot read %s: %q is no whole number", variable, text)
 	}

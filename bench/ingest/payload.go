@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -22,23 +21,19 @@ type template struct {
 	calls    [spansPerRequest]call
 
 	body  []byte
-	marks [spansPerRequest]marks
+	marks struct{ trace, span, start, end, email, organization, fingerprint []int } // offsets into the body, one to a span
 }
 
-// marks are offsets into the body.
-type marks struct{ trace, span, start, end, email, organization, fingerprint int }
-
 const (
-	markTime = uint64(0x1122334455667788)
-	emailLen = len("user00000000@bench.example")
-	orgLen   = len("Organization 00000000")
+	markStart = uint64(0x1122334455667788)
+	markEnd   = uint64(0x8877665544332211)
 )
 
 var (
 	markTrace        = [16]byte{0xf0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xf1}
 	markSpan         = [8]byte{0xf2, 1, 2, 3, 4, 5, 6, 0xf3}
-	markEmail        = strings.Repeat("E", emailLen)
-	markOrganization = strings.Repeat("O", orgLen)
+	markEmail        = strings.Repeat("E", len(nameCustomer(0).email))
+	markOrganization = strings.Repeat("O", len(nameCustomer(0).organization))
 	markFingerprint  = strings.Repeat("F", 64)
 )
 
@@ -67,8 +62,8 @@ func (t *template) encode() error {
 func (c *call) describe(p *profile, span ptrace.Span) {
 	span.SetTraceID(markTrace)
 	span.SetSpanID(markSpan)
-	span.SetStartTimestamp(pcommon.Timestamp(markTime))
-	span.SetEndTimestamp(pcommon.Timestamp(markTime))
+	span.SetStartTimestamp(pcommon.Timestamp(markStart))
+	span.SetEndTimestamp(pcommon.Timestamp(markEnd))
 	span.SetKind(ptrace.SpanKindServer)
 	span.SetName(c.method + " " + c.route)
 	if c.status >= 500 {
@@ -98,43 +93,45 @@ func put(m pcommon.Map, name, value string) {
 	}
 }
 
-// findMarks walks through the body once: fields come in the order of their numbers, attributes in that of describe.
 func (t *template) findMarks() error {
-	timeBytes := binary.LittleEndian.AppendUint64(nil, markTime)
-	at, lost := 0, false
-	next := func(mark []byte) int {
-		i := bytes.Index(t.body[at:], mark)
-		lost = lost || i < 0
-		found := at + max(i, 0)
-		at = found + len(mark)
+	var failed error
+	find := func(mark []byte) (found []int) {
+		for at := 0; ; at += len(mark) {
+			i := bytes.Index(t.body[at:], mark)
+			if i < 0 {
+				break
+			}
+			at += i
+			found = append(found, at)
+		}
+		if len(found) != spansPerRequest {
+			failed = fmt.Errorf("cannot find the marks of a request: %d instead of %d of %q", len(found), spansPerRequest, mark)
+		}
 		return found
 	}
-	for j := range t.marks {
-		t.marks[j] = marks{
-			trace: next(markTrace[:]), span: next(markSpan[:]), start: next(timeBytes), end: next(timeBytes),
-			email: next([]byte(markEmail)), organization: next([]byte(markOrganization)), fingerprint: next([]byte(markFingerprint)),
-		}
-		if lost {
-			return errors.New("cannot find the marks of a span in its encoding")
-		}
-	}
-	return nil
+	t.marks.trace, t.marks.span = find(markTrace[:]), find(markSpan[:])
+	t.marks.start = find(binary.LittleEndian.AppendUint64(nil, markStart))
+	t.marks.end = find(binary.LittleEndian.AppendUint64(nil, markEnd))
+	t.marks.email, t.marks.organization = find([]byte(markEmail)), find([]byte(markOrganization))
+	t.marks.fingerprint = find([]byte(markFingerprint))
+	return failed
 }
 
 // payload writes a request into buf, which it may replace, and returns it.
 func (s *stream) payload(buf []byte, request int) []byte {
 	t := s.template(request)
 	buf = append(buf[:0], t.body...)
-	for j := range t.marks {
-		m, e := &t.marks[j], s.event(request, j)
+	m := &t.marks
+	for j := range spansPerRequest {
+		e := s.event(request, j)
 		c := &s.customers[e.customer]
-		copy(buf[m.trace:], e.trace[:])
-		copy(buf[m.span:], e.span[:])
-		binary.LittleEndian.PutUint64(buf[m.start:], uint64(e.time.UnixNano()))
-		binary.LittleEndian.PutUint64(buf[m.end:], uint64(e.time.Add(e.call.took).UnixNano()))
-		copy(buf[m.email:], c.email)
-		copy(buf[m.organization:], c.organization)
-		copy(buf[m.fingerprint:], c.fingerprint)
+		copy(buf[m.trace[j]:], e.trace[:])
+		copy(buf[m.span[j]:], e.span[:])
+		binary.LittleEndian.PutUint64(buf[m.start[j]:], uint64(e.time.UnixNano()))
+		binary.LittleEndian.PutUint64(buf[m.end[j]:], uint64(e.time.Add(e.call.took).UnixNano()))
+		copy(buf[m.email[j]:], c.email)
+		copy(buf[m.organization[j]:], c.organization)
+		copy(buf[m.fingerprint[j]:], c.fingerprint)
 	}
 	return buf
 }
