@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -30,6 +31,20 @@ func request(n int) usage.Event {
 		Time: noon.Add(time.Duration(n) * time.Second), Method: "POST", Route: "/payments", Status: 201,
 		Duration: 1500 * time.Microsecond, Country: "DE", SDK: usage.SDK{Name: "disco-sdk-go", Version: "1.0.0", Language: "go"},
 	}
+}
+
+// contextOf is the context of a test, or of one run of a property.
+func contextOf(t require.TestingT) context.Context {
+	if c, ok := t.(interface{ Context() context.Context }); ok {
+		return c.Context()
+	}
+	return context.Background()
+}
+
+func write(t require.TestingT, w *postgres.Writer, events ...usage.Event) usage.Receipt {
+	receipt, err := w.Write(contextOf(t), &usage.Batch{Events: events})
+	require.NoError(t, err)
+	return receipt
 }
 
 func TestWriteCounts(t *testing.T) {
@@ -69,4 +84,5 @@ func TestWriteCounts(t *testing.T) {
 	var lines int
 	require.NoError(t, db.Pool().QueryRow(t.Context(), `SELECT count(*) FROM quarantine`).Scan(&lines))
 	require.Equal(t, 2, lines)
+	requireEqualToRecount(t, db)
 }

@@ -1,0 +1,25 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// ReconcileIn compares within a transaction, so that a test can plant a difference and take it back.
+func ReconcileIn(ctx context.Context, tx pgx.Tx) (*Report, error) {
+	report := &Report{}
+	days, err := daysWithData(ctx, tx, ReconcileConfig{})
+	if err != nil {
+		return nil, err
+	}
+	for _, day := range days {
+		if err := reconcileDay(ctx, tx, day, 100, report); err != nil {
+			return nil, err
+		}
+	}
+	return report, nil
+}
+
+// LatencyBounds are what reconcile hands to width_bucket.
+func LatencyBounds() []int32 { return latencyBounds() }
