@@ -42,10 +42,12 @@ func (c *conversion) batch() *usage.Batch {
 	return &usage.Batch{Events: c.events, Totals: c.totals, Rejections: c.rejections.list, Notes: c.notes.list}
 }
 
-// add appends an empty event and returns it to be filled in place: an event is some 500 bytes.
+// add returns a new event of the batch, to be filled in place. There is room: events was made for all records. Growing
+// the slice, rather than appending an empty event, spares copying some 400 bytes of zeroes.
 func (c *conversion) add() *usage.Event {
-	c.events = append(c.events, usage.Event{})
-	return &c.events[len(c.events)-1]
+	n := len(c.events)
+	c.events = c.events[:n+1]
+	return &c.events[n]
 }
 
 // httpCall is what a span says of an HTTP call.
