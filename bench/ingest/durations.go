@@ -17,3 +17,5 @@ func (d durations) quantile(q float64) time.Duration {
 	sorted := slices.Sorted(slices.Values(d))
 	return sorted[max(int(math.Ceil(q*float64(len(sorted))))-1, 0)]
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

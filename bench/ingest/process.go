@@ -38,6 +38,8 @@ func memoryOf(pid int) (m memory, err error) {
 	return m, nil
 }
 
+func mebibytes(n int64) float64 { return float64(n) / (1 << 20) }
+
 // resetPeak makes the peak count from now (proc(5), clear_refs).
 func resetPeak(pid int) error {
 	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)

@@ -3,16 +3,52 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"log"
 	"net/http"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
 )
+
+// visible times how long a span takes into the answers of the API, at half the load that the collector can take.
+func (r *collecting) visible(ctx context.Context, full float64) error {
+	pace := rate.NewLimiter(rate.Limit(full/2/spansPerRequest), 1)
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	group, watching := errgroup.WithContext(watching)
+	transport := &http.Transport{MaxIdleConnsPerHost: len(r.watched)}
+	defer transport.CloseIdleConnections()
+	all := make([]*prober, len(r.watched))
+	for i := range r.watched {
+		all[i] = &prober{
+			customer: &r.watched[i], platformKey: r.platformKey, client: &http.Client{Transport: transport},
+			tracesURL: r.collector.url("OTLP_HTTP", "/v1/traces"), usageURL: r.collector.url("API", "/analytics/usage"),
+		}
+		group.Go(func() error { return all[i].run(watching) })
+	}
+	_, err := r.send(ctx, r.plan.half(full), 1, pace)
+	stop()
+	if err := errors.Join(err, group.Wait()); err != nil {
+		return err
+	}
+	var delays durations
+	for _, p := range all {
+		delays = append(delays, p.delays...)
+		r.stored += int(p.spans)
+	}
+	log.Printf("send to visible, %d probes: p50 %s, p99 %s", len(delays), delays.quantile(0.5), delays.quantile(0.99))
+	r.report.add("visible_p50", milliseconds(delays.quantile(0.5)))
+	r.report.add("visible_p99", milliseconds(delays.quantile(0.99)))
+	return r.verify(ctx)
+}
 
 // probers is the number of customers, with no other calls than these, whose usage is watched at the same time.
 const probers = 4
