@@ -47,6 +47,11 @@ type api struct {
 
 // New makes the handler of the API.
 func New(c Config) (http.Handler, error) {
+	h, _, err := newHandler(c)
+	return h, err
+}
+
+func newHandler(c Config) (http.Handler, *huma.OpenAPI, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -62,13 +67,13 @@ func New(c Config) (http.Handler, error) {
 
 	document, err := json.MarshalIndent(h.OpenAPI(), "", "  ")
 	if err != nil {
-		return nil, fmt.Errorf("cannot write the OpenAPI document: %w", err)
+		return nil, nil, fmt.Errorf("cannot write the OpenAPI document: %w", err)
 	}
 	routes := routesOf(h.OpenAPI())
 	routes.add(mux, "/openapi.json", serve("application/json", document))
 	routes.add(mux, "/{$}", serve("text/html; charset=utf-8", []byte(welcome)))
 	mux.HandleFunc("/", routes.notFound)
-	return a.protect(mux), nil
+	return a.protect(mux), h.OpenAPI(), nil
 }
 
 // humaConfig leaves out what huma adds by default: pages that load scripts from elsewhere, $schema links in answers.

@@ -167,9 +167,9 @@ func init() {
 			return newProblem(k, "") // what went wrong inside is nobody's business
 		}
 		var details []Detail
-		for _, err := range errs {
+		for _, err := range errs[:min(len(errs), maxDetails)] {
 			if d, ok := err.(huma.ErrorDetailer); ok {
-				details = append(details, Detail{d.ErrorDetail().Location, d.ErrorDetail().Message})
+				details = append(details, Detail{shorten(d.ErrorDetail().Location), shorten(d.ErrorDetail().Message)})
 			}
 		}
 		if len(details) > 0 {

@@ -63,7 +63,7 @@ func sortedKeys(values url.Values) []string {
 
 // shorten keeps what is repeated to the caller short and valid.
 func shorten(s string) string {
-	const longest = 40
+	const longest = 100
 	r := []rune(strings.ToValidUTF8(s, "\uFFFD"))
 	if len(r) > longest {
 		return string(r[:longest]) + "…"
@@ -73,12 +73,13 @@ func shorten(s string) string {
 
 // jsonOnly refuses bodies of another media type. Without one, JSON is meant.
 func jsonOnly(ctx huma.Context, next func(huma.Context)) {
-	mediaType, _, _ := strings.Cut(ctx.Header("Content-Type"), ";")
+	r, w := humago.Unwrap(ctx)
+	mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	if mediaType = strings.TrimSpace(mediaType); mediaType == "" || strings.EqualFold(mediaType, "application/json") {
+		r.Header.Set("Content-Type", "application/json") // huma knows it in lower case only
 		next(ctx)
 		return
 	}
-	_, w := humago.Unwrap(ctx)
 	w.Header().Set("Accept", "application/json") // RFC 9110, section 15.5.16
 	writeProblem(w, newProblem(kindMediaType, "send the body as Content-Type: application/json"))
 }

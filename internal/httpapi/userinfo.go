@@ -20,10 +20,10 @@ type UserInfoOutput struct{ Body UserInfo }
 
 // UserInfo is what is known about the caller.
 type UserInfo struct {
-	User         *User         `json:"user" doc:"The verified owner of the key; null for a key of the platform."`
-	Organization *Organization `json:"organization" doc:"Its organisation; null for a key of the platform."`
+	User         *User         `json:"user,omitempty" doc:"The verified owner of the key. A key of the platform has none."`
+	Organization *Organization `json:"organization,omitempty" doc:"Its organisation. A key of the platform has none."`
 	Key          Key           `json:"key"`
-	Claimed      *Claimed      `json:"claimed" doc:"What callers last said of themselves with this key. It is shown and never used for anything; null if nothing was said."`
+	Claimed      *Claimed      `json:"claimed,omitempty" doc:"What callers last said of themselves with this key, if anything. It is shown and never used for anything."`
 	RecentUsage  RecentUsage   `json:"recent_usage"`
 }
 
@@ -112,7 +112,7 @@ func organizationOf(u *accounts.User) *Organization {
 
 func keyOf(k *accounts.Key) Key {
 	out := Key{
-		ID: k.KeyID, Hint: k.Hint, Name: k.Name, Environment: k.Environment, Scopes: k.Scopes, CreatedAt: k.CreatedAt,
+		ID: k.KeyID, Hint: k.Hint, Name: k.Name, Environment: k.Environment, Scopes: append([]string{}, k.Scopes...), CreatedAt: k.CreatedAt,
 	}
 	if !k.ExpiresAt.IsZero() {
 		out.ExpiresAt = &k.ExpiresAt
