@@ -23,9 +23,23 @@ const (
 	allocations = "allocs/op"
 )
 
-// goBench runs the benchmarks of one of this module's packages.
-func goBench(ctx context.Context, folder, pattern string, count int) (benchmarks, error) {
-	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", pattern, "-benchmem", "-count", fmt.Sprint(count), folder)
+// goBench runs the benchmarks of one of this module's packages, all in turn and that several times.
+func goBench(ctx context.Context, folder, pattern string, times int) (benchmarks, error) {
+	all := benchmarks{}
+	for range times {
+		out, err := goTest(ctx, "-run", "^$", "-bench", pattern, "-benchmem", folder)
+		if err != nil {
+			return nil, fmt.Errorf("cannot run the benchmarks of %s: %w", folder, err)
+		}
+		if err := all.read(bytes.NewReader(out)); err != nil {
+			return nil, fmt.Errorf("cannot read the benchmarks of %s: %w", folder, err)
+		}
+	}
+	return all, nil
+}
+
+func goTest(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test"}, args...)...)
 	// The test binary is a grandchild: it ends with the group.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
@@ -34,13 +48,13 @@ func goBench(ctx context.Context, folder, pattern string, count int) (benchmarks
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("cannot run the benchmarks of %s: %w\n%s%s", folder, err, lastLines(out, 10), lastLines(stderr.Bytes(), 10))
+		return nil, fmt.Errorf("%w\n%s%s", err, lastLines(out, 10), lastLines(stderr.Bytes(), 10))
 	}
-	return parseBenchmarks(bytes.NewReader(out))
+	return out, nil
 }
 
-func parseBenchmarks(r io.Reader) (benchmarks, error) {
-	all := benchmarks{}
+// read adds the results that go test printed.
+func (b benchmarks) read(r io.Reader) error {
 	reader := benchfmt.NewReader(r, "go test")
 	for reader.Scan() {
 		result, ok := reader.Result().(*benchfmt.Result)
@@ -50,18 +64,18 @@ func parseBenchmarks(r io.Reader) (benchmarks, error) {
 		base, parts := result.Name.Parts()
 		name := string(base)
 		for _, p := range parts {
-			if p[0] == '/' {
+			if p[0] == '/' { // the other part is "-2", the number of processors
 				name += string(p)
 			}
 		}
-		if all[name] == nil {
-			all[name] = map[string][]float64{}
+		if b[name] == nil {
+			b[name] = map[string][]float64{}
 		}
 		for _, v := range result.Values {
-			all[name][v.Unit] = append(all[name][v.Unit], v.Value)
+			b[name][v.Unit] = append(b[name][v.Unit], v.Value)
 		}
 	}
-	return all, reader.Err()
+	return reader.Err()
 }
 
 // of returns the samples of a benchmark.

@@ -28,7 +28,7 @@ func (r *collecting) once(ctx context.Context, raw written) (rate float64, err e
 type ingested struct {
 	written
 	opening, rest sent
-	cpu           time.Duration // of the collector
+	cpu           processors
 	memory        memory
 }
 
@@ -38,7 +38,7 @@ func (r *collecting) ingest(ctx context.Context) (in ingested, err error) {
 	if err != nil {
 		return in, err
 	}
-	before, err := cpuOf(r.collector.pid())
+	before, err := r.processors()
 	if err != nil {
 		return in, err
 	}
@@ -52,11 +52,11 @@ func (r *collecting) ingest(ctx context.Context) (in ingested, err error) {
 	if err := meter.read(ctx, &in.written); err != nil {
 		return in, err
 	}
-	after, err := cpuOf(r.collector.pid())
+	after, err := r.processors()
 	if err != nil {
 		return in, err
 	}
-	in.cpu = after - before
+	in.cpu = processors{after.collector - before.collector, after.postgres - before.postgres, after.generator - before.generator}
 	in.memory, err = memoryOf(r.collector.pid())
 	return in, err
 }
@@ -73,8 +73,25 @@ func (in *ingested) addTo(r *report, raw written) {
 	r.add("memory_full_load", mebibytes(in.memory.peak))
 	r.add("request_p50", milliseconds(in.rest.latencies.quantile(0.5)))
 	r.add("request_p99", milliseconds(in.rest.latencies.quantile(0.99)))
-	r.add("collector_cpu", in.cpu.Seconds()/millions)
-	r.add("generator_cpu", (in.opening.cpu+in.rest.cpu).Seconds()/millions)
+	r.add("collector_cpu", in.cpu.collector.Seconds()/millions)
+	r.add("postgres_cpu", in.cpu.postgres.Seconds()/millions)
+	r.add("generator_cpu", in.cpu.generator.Seconds()/millions)
+}
+
+// processors is the processor time that the three have used.
+type processors struct{ collector, postgres, generator time.Duration }
+
+func (r *collecting) processors() (p processors, err error) {
+	postmaster, err := r.server.pid()
+	if err != nil {
+		return p, err
+	}
+	if p.postgres, err = cpuOf(postmaster); err != nil {
+		return p, err
+	}
+	p.generator = ownCPU()
+	p.collector, err = cpuOf(r.collector.pid())
+	return p, err
 }
 
 // twice measures the whole way when each batch is sent again once it was answered.

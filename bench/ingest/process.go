@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -48,23 +50,53 @@ func resetPeak(pid int) error {
 // ticksPerSecond is USER_HZ, which is 100 on all architectures that Linux gives to user space.
 const ticksPerSecond = 100
 
-// cpuOf is the processor time that a process has used, from /proc/<pid>/stat.
+// cpuOf is the processor time that a process, its children, and the children that have ended have used: for Postgres,
+// that is the whole server.
 func cpuOf(pid int) (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	all, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
-		return 0, fmt.Errorf("cannot read the processor time of process %d: %w", pid, err)
+		return 0, err // the pattern is wrong
 	}
-	// The second field is the program's name in parentheses and may hold spaces; utime and stime are 14th and 15th.
-	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 	var ticks int64
-	for _, f := range fields[11:13] {
-		n, err := strconv.ParseInt(string(f), 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("cannot read the processor time of process %d: %w", pid, err)
+	found := false
+	for _, path := range all {
+		stat, err := readStat(path)
+		switch {
+		case err != nil: // it has ended meanwhile, and its parent counts it
+		case stat.pid == int64(pid):
+			ticks += stat.own + stat.ended
+			found = true
+		case stat.parent == int64(pid):
+			ticks += stat.own + stat.ended
 		}
-		ticks += n
+	}
+	if !found {
+		return 0, fmt.Errorf("cannot read the processor time of process %d: there is none", pid)
 	}
 	return time.Duration(ticks) * time.Second / ticksPerSecond, nil
+}
+
+// stat is a part of /proc/<pid>/stat; times are in ticks.
+type stat struct{ pid, parent, own, ended int64 }
+
+// readStat finds the fields by their numbers in proc(5). The second, the program's name in parentheses, may hold spaces.
+func readStat(path string) (s stat, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return s, err
+	}
+	pid, _, _ := bytes.Cut(text, []byte(" "))
+	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+	field := func(number int) int64 {
+		n, failed := strconv.ParseInt(string(fields[number-3]), 10, 64)
+		err = errors.Join(err, failed)
+		return n
+	}
+	if s.pid, err = strconv.ParseInt(string(pid), 10, 64); err != nil {
+		return s, err
+	}
+	s.parent, s.own, s.ended = field(4), field(14)+field(15), field(16)+field(17)
+	return s, err
 }
 
 // ownCPU is the processor time of this process, the load generator.

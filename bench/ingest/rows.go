@@ -32,6 +32,7 @@ var rows = []row{
 	because("request_p50", "a request of 512 spans at full load, p50", "ms"),
 	because("request_p99", "the same, p99", "ms"),
 	because("collector_cpu", "processor time of the collector", "s/M events"),
+	because("postgres_cpu", "processor time of Postgres", "s/M events"),
 	because("generator_cpu", "processor time of the load generator", "s/M events"),
 	because("visible_p50", "send to visible at half load, p50", "ms"),
 	because("usage_p50", "GET /analytics/usage, p50", "ms"),

@@ -4,6 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -42,6 +46,16 @@ func (s *server) stop() error {
 	}
 	defer func() { s.running = nil }()
 	return s.running.Stop()
+}
+
+// pid of the server's first process, the parent of all others.
+func (s *server) pid() (int, error) {
+	text, err := os.ReadFile(filepath.Join(s.cfg.Folder, "data", "postmaster.pid"))
+	if err != nil {
+		return 0, fmt.Errorf("cannot find the process of Postgres: %w", err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	return strconv.Atoi(first)
 }
 
 // database of the server; name is a plain word.
