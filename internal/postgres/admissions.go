@@ -118,13 +118,13 @@ func (a *admissions) assign(view admitted, records []*record) {
 }
 
 // read looks allowances up without a lock.
-func (v admitted) read(ctx context.Context, tx pgx.Tx, asked map[allowance][]int32) error {
+func (v admitted) read(ctx context.Context, q querier, asked map[allowance][]int32) error {
 	const read = `
 		SELECT a.key, a.day, a.dimension, a.admitted
 		FROM unnest($1::int[], $2::date[], $3::smallint[]) AS asked (key, day, dimension)
 		JOIN admissions a USING (key, day, dimension)`
 	keys, days, domains := columns(asked)
-	return v.collect(ctx, tx, read, keys, days, domains)
+	return v.collect(ctx, q, read, keys, days, domains)
 }
 
 // grow locks the allowances in the order of their key and admits what they have room for.
@@ -176,8 +176,8 @@ func (v admitted) write(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-func (v admitted) collect(ctx context.Context, tx pgx.Tx, sql string, args ...any) error {
-	rows, err := tx.Query(ctx, sql, args...)
+func (v admitted) collect(ctx context.Context, q querier, sql string, args ...any) error {
+	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return err
 	}
@@ -224,6 +224,24 @@ func (a *admissions) remember(v admitted) {
 	for at, ids := range v {
 		a.known.Set(at, ids)
 	}
+}
+
+// warm looks up allowances that are not remembered. What it reads is committed.
+func (a *admissions) warm(ctx context.Context, q querier, asked map[allowance][]int32) error {
+	for at := range asked {
+		if _, ok := a.known.GetIfPresent(at); ok {
+			delete(asked, at)
+		}
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	view := admitted{}
+	if err := view.read(ctx, q, asked); err != nil {
+		return err
+	}
+	a.remember(view)
+	return nil
 }
 
 // room is how many more values an allowance is known to have room for, at most.

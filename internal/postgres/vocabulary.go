@@ -78,6 +78,9 @@ func (d *dictionary) resolve(ctx context.Context, v vocabulary, records []*recor
 	if err := d.step(ctx, v, d.find, (*word).storable); err != nil {
 		return err
 	}
+	if err := a.warm(ctx, d.pool, wanting(records)); err != nil {
+		return err
+	}
 	permit(records, a)
 	if err := d.step(ctx, v, d.insert, func(w *word) bool { return w.permitted && w.storable() }); err != nil {
 		return err
@@ -109,6 +112,22 @@ func (d *dictionary) step(ctx context.Context, v vocabulary, ask func(context.Co
 	d.remember(ids)
 	v.fill(ids)
 	return nil
+}
+
+// wanting are the allowances from which a value that is new to the database would be taken.
+func wanting(records []*record) map[allowance][]int32 {
+	asked := map[allowance][]int32{}
+	eachDay(records, func(key, day int32, run []*record) {
+		for _, d := range capped {
+			for _, r := range run {
+				if w := r.words[d]; w != nil && w.id == 0 {
+					asked[allowance{key, day, d}] = nil
+					break
+				}
+			}
+		}
+	})
+	return asked
 }
 
 // permit lets each key add as many new values as its allowance has room for.
