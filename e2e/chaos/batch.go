@@ -28,6 +28,9 @@ type batch struct {
 	broken bool // must be refused for good
 }
 
+// customer is a registered key.
+type customer struct{ key, id string }
+
 // population is who sends and whom it is about.
 type population struct {
 	platform  customer
@@ -45,7 +48,7 @@ type factory struct {
 const (
 	vantageServer = "server"
 	vantageClient = "client"
-	maxBatch      = 120
+	maxBatch      = 400
 )
 
 // next makes a batch: mostly calls as the platform's servers saw them, some as customers' programs did, some custom events.

@@ -36,11 +36,11 @@ type form struct {
 func chosenForm(t *testing.T) form {
 	text := os.Getenv(variableSeconds)
 	if text == "" {
-		return form{calm: 3 * time.Second, faults: 40 * time.Second, rest: 2 * time.Second, outage: 4 * time.Second, collectors: 3, fullDisks: 1}
+		return form{calm: 3 * time.Second, faults: 40 * time.Second, rest: 1500 * time.Millisecond, outage: 4 * time.Second, collectors: 3, fullDisks: 1}
 	}
 	seconds, err := strconv.Atoi(text)
 	require.NoError(t, err, variableSeconds)
-	return form{calm: 10 * time.Second, faults: time.Duration(seconds) * time.Second, rest: 2 * time.Second, outage: 30 * time.Second, collectors: 4, fullDisks: 3}
+	return form{calm: 10 * time.Second, faults: time.Duration(seconds) * time.Second, rest: 1500 * time.Millisecond, outage: 30 * time.Second, collectors: 4, fullDisks: 3}
 }
 
 // Whatever is killed, cut off or repeated: what was acknowledged is there, once, and statistics equal a recount.
@@ -55,7 +55,7 @@ func TestKillsAndOutages(t *testing.T) {
 	require.NoError(t, err, "without any fault")
 	t.Logf("without any fault: %s", report)
 
-	require.NoError(t, w.underLoad(ctx, 6, func(ctx context.Context) error {
+	require.NoError(t, w.underLoad(ctx, 8, func(ctx context.Context) error {
 		group, ctx := errgroup.WithContext(ctx)
 		ctx, cancel := context.WithTimeout(ctx, f.faults)
 		defer cancel()
@@ -89,7 +89,7 @@ func TestFullDisk(t *testing.T) {
 			}
 			w.done.add("full disk", 1)
 			w.sees(t, ctx, &w.load.retries, 10)
-			pause(ctx, between(w.rng, 0, 2*f.rest))
+			pause(ctx, between(w.rng, time.Second, 4*time.Second))
 			if err := d.free(); err != nil {
 				return err
 			}

@@ -214,37 +214,33 @@ func (c *Collector) PlatformKey() (string, error) {
 	return strings.TrimSpace(string(text)), err
 }
 
-// customer is a registered key.
-type customer struct{ key, id string }
-
-// Register makes a customer with a key of its own.
-func (c *Collector) Register(ctx context.Context, email string) (customer, error) {
+// Register makes a customer and returns its key.
+func (c *Collector) Register(ctx context.Context, email string) (string, error) {
 	body, err := json.Marshal(map[string]string{
 		"email": email, "organization": "Chaos", "name": "Chaos", "use_case": "testing", "expected_volume": "low", "environment": "live",
 	})
 	if err != nil {
-		return customer{}, err
+		return "", err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url("API", "/users/register"), bytes.NewReader(body))
 	if err != nil {
-		return customer{}, err
+		return "", err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return customer{}, err
+		return "", err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return customer{}, err
+		return "", err
 	}
 	var answer struct {
 		Key string `json:"api_key"`
-		ID  string `json:"key_id"`
 	}
 	if err := json.Unmarshal(text, &answer); err != nil || answer.Key == "" {
-		return customer{}, errors.Join(err, fmt.Errorf("registration answered %d: %s", resp.StatusCode, text))
+		return "", errors.Join(err, fmt.Errorf("registration answered %d: %s", resp.StatusCode, text))
 	}
-	return customer{answer.Key, answer.ID}, nil
+	return answer.Key, nil
 }

@@ -97,13 +97,15 @@ func (w *world) populate(ctx context.Context, customers int) error {
 	if err != nil {
 		return err
 	}
-	id, err := database{w.postgres.DSN()}.keyID(ctx, key)
-	if err != nil {
-		return fmt.Errorf("cannot find the platform's key: %w", err)
+	if w.people.platform, err = w.known(ctx, key); err != nil {
+		return err
 	}
-	w.people.platform = customer{key, id}
 	for i := range customers {
-		c, err := first.Register(ctx, fmt.Sprintf("chaos-%d@example.com", i))
+		key, err := first.Register(ctx, fmt.Sprintf("chaos-%d@example.com", i))
+		if err != nil {
+			return err
+		}
+		c, err := w.known(ctx, key)
 		if err != nil {
 			return err
 		}
@@ -111,6 +113,15 @@ func (w *world) populate(ctx context.Context, customers int) error {
 	}
 	w.load = newLoad(w.history, w.collectors)
 	return nil
+}
+
+// known finds the id of a key.
+func (w *world) known(ctx context.Context, key string) (customer, error) {
+	id, err := database{w.postgres.DSN()}.keyID(ctx, key)
+	if err != nil {
+		return customer{}, fmt.Errorf("cannot find a key in the database: %w", err)
+	}
+	return customer{key, id}, nil
 }
 
 func (w *world) atEnd(f func()) { w.ends = append(w.ends, f) }
