@@ -162,8 +162,8 @@ func (in *Instrumentation) startSpan(ctx context.Context, name string, start tim
 }
 
 // startHostSpan returns a span that does nothing if the host's tracer panics.
-func (in *Instrumentation) startHostSpan(ctx context.Context, ep *endpoint, start time.Time, kind []trace.SpanStartOption) (_ context.Context, span trace.Span) {
-	span = trace.SpanFromContext(context.Background())
+func (in *Instrumentation) startHostSpan(ctx context.Context, ep *endpoint, start time.Time, kind []trace.SpanStartOption) (below context.Context, span trace.Span) {
+	below, span = ctx, trace.SpanFromContext(context.Background())
 	defer in.guard(signalTraces)
 	opts := append(kind[:1:1], trace.WithAttributes(ep.attrs...))
 	if in.config.clock != nil {

@@ -139,8 +139,8 @@ func (b *batcher[T]) exportBatch() error {
 // guardedExport keeps a bug in an exporter from ending the host's process.
 func (b *batcher[T]) guardedExport(ctx context.Context) (err error) {
 	defer func() {
-		if v := recover(); v != nil {
-			err = errExporterPanic
+		if recover() != nil {
+			err = errPanic
 		}
 	}()
 	return b.export(ctx, b.batch)

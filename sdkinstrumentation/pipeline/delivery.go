@@ -24,7 +24,7 @@ const (
 	reasonUnreachable  = "unreachable" // no answer at all
 )
 
-var errExporterPanic = errors.New("exporter panicked")
+var errPanic = errors.New("export panicked")
 
 // attempts notes how the requests of one export went, so that a drop gets a true reason: the exporters' errors are text only.
 type attempts struct {
@@ -78,6 +78,7 @@ func newDelivery(apiKey string, base http.RoundTripper, timeout time.Duration) *
 	if base == nil {
 		d.own = &http.Transport{
 			Proxy:               http.ProxyFromEnvironment,
+			TLSClientConfig:     tlsFromEnvironment(),
 			TLSHandshakeTimeout: timeout,
 			MaxConnsPerHost:     3, // one for each signal
 			MaxIdleConnsPerHost: 3,
@@ -116,7 +117,7 @@ func (d *delivery) RoundTrip(req *http.Request) (*http.Response, error) {
 	if a == nil {
 		a = &attempts{}
 	}
-	resp, err := d.base.RoundTrip(req)
+	resp, err := d.send(req)
 	if err != nil {
 		if req.Context().Err() == nil {
 			a.note(0, true, 0)
@@ -132,6 +133,16 @@ func (d *delivery) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp.Body = io.NopCloser(bytes.NewReader(answer))
 	a.note(resp.StatusCode, false, rejectedItems(resp, answer))
 	return resp, nil
+}
+
+// send turns a panic of the transport into an error. Further up, it would leave an exporter's mutex locked for ever.
+func (d *delivery) send(req *http.Request) (resp *http.Response, err error) {
+	defer func() {
+		if recover() != nil {
+			resp, err = nil, errPanic
+		}
+	}()
+	return d.base.RoundTrip(req)
 }
 
 // rejectedItems reads a partial success. The three signals' answers have the same fields under the same numbers.

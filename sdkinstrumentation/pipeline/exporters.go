@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/netip"
@@ -17,13 +18,14 @@ import (
 )
 
 func newSpanExporter(base string, c *config, client *http.Client) (sdktrace.SpanExporter, error) {
+	t := targetOf(base, "TRACES", "/v1/traces")
 	opts := []otlptracehttp.Option{
+		otlptracehttp.WithEndpointURL(t.url),
 		otlptracehttp.WithHTTPClient(client),
 		otlptracehttp.WithRetry(otlptracehttp.RetryConfig(c.retry)),
 	}
-	t := targetOf(base, "TRACES", "/v1/traces")
-	if t.url != "" {
-		opts = append(opts, otlptracehttp.WithEndpointURL(t.url))
+	if t.private {
+		opts = append(opts, otlptracehttp.WithHeaders(nil))
 	}
 	if c.compression && t.compress {
 		opts = append(opts, otlptracehttp.WithCompression(otlptracehttp.GzipCompression))
@@ -32,13 +34,14 @@ func newSpanExporter(base string, c *config, client *http.Client) (sdktrace.Span
 }
 
 func newLogExporter(base string, c *config, client *http.Client) (sdklog.Exporter, error) {
+	t := targetOf(base, "LOGS", "/v1/logs")
 	opts := []otlploghttp.Option{
+		otlploghttp.WithEndpointURL(t.url),
 		otlploghttp.WithHTTPClient(client),
 		otlploghttp.WithRetry(otlploghttp.RetryConfig(c.retry)),
 	}
-	t := targetOf(base, "LOGS", "/v1/logs")
-	if t.url != "" {
-		opts = append(opts, otlploghttp.WithEndpointURL(t.url))
+	if t.private {
+		opts = append(opts, otlploghttp.WithHeaders(nil))
 	}
 	if c.compression && t.compress {
 		opts = append(opts, otlploghttp.WithCompression(otlploghttp.GzipCompression))
@@ -47,16 +50,17 @@ func newLogExporter(base string, c *config, client *http.Client) (sdklog.Exporte
 }
 
 func newMetricExporter(base string, c *config, client *http.Client) (sdkmetric.Exporter, error) {
+	t := targetOf(base, "METRICS", "/v1/metrics")
 	opts := []otlpmetrichttp.Option{
+		otlpmetrichttp.WithEndpointURL(t.url),
 		otlpmetrichttp.WithHTTPClient(client),
 		otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig(c.retry)),
 		otlpmetrichttp.WithAggregationSelector(aggregation),
 		// Cumulative sums survive a lost export. A host's OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE is for its own metrics.
 		otlpmetrichttp.WithTemporalitySelector(sdkmetric.DefaultTemporalitySelector),
 	}
-	t := targetOf(base, "METRICS", "/v1/metrics")
-	if t.url != "" {
-		opts = append(opts, otlpmetrichttp.WithEndpointURL(t.url))
+	if t.private {
+		opts = append(opts, otlpmetrichttp.WithHeaders(nil))
 	}
 	if c.compression && t.compress {
 		opts = append(opts, otlpmetrichttp.WithCompression(otlpmetrichttp.GzipCompression))
@@ -64,38 +68,41 @@ func newMetricExporter(base string, c *config, client *http.Client) (sdkmetric.E
 	return otlpmetrichttp.New(context.Background(), opts...)
 }
 
-const defaultEndpoint = "http://127.0.0.1:4318"
+const (
+	defaultEndpoint = "http://127.0.0.1:4318"
+	// nowhere stands in for an endpoint that is no URL: port 0 takes no connection, so all is dropped as unreachable.
+	nowhere = "http://127.0.0.1:0"
 
-// target is where a signal goes. An empty url leaves it to the exporter, which reads the standard variables.
+	envPrefix = "OTEL_EXPORTER_OTLP_"
+)
+
+// target is where a signal goes.
 type target struct {
 	url      string
 	compress bool
+	// private says that the SDK chose the collector. What OTEL_EXPORTER_OTLP_HEADERS holds, which may be
+	// the password of the host's own one, is then kept from it.
+	private bool
 }
 
 func targetOf(base, signal, path string) target {
-	const prefix = "OTEL_EXPORTER_OTLP_"
-	address := base
-	for _, variable := range []string{prefix + signal + "_ENDPOINT", prefix + "ENDPOINT"} {
-		if address == "" {
-			address = os.Getenv(variable)
-		}
+	address := cmp.Or(base, os.Getenv(envPrefix+"ENDPOINT"), defaultEndpoint)
+	if signalAddress := os.Getenv(envPrefix + signal + "_ENDPOINT"); base == "" && signalAddress != "" {
+		address, path = signalAddress, ""
 	}
-	if address == "" {
-		address = defaultEndpoint
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		u, _ = url.Parse(nowhere)
 	}
-	t := target{compress: !onThisMachine(address) &&
-		os.Getenv(prefix+"COMPRESSION") == "" && os.Getenv(prefix+signal+"_COMPRESSION") == ""}
-	if base != "" || address == defaultEndpoint {
-		t.url = strings.TrimSuffix(address, "/") + path
+	return target{
+		url:     strings.TrimSuffix(u.String(), "/") + path,
+		private: base != "",
+		compress: !onThisMachine(u.Hostname()) &&
+			os.Getenv(envPrefix+"COMPRESSION") == "" && os.Getenv(envPrefix+signal+"_COMPRESSION") == "",
 	}
-	return t
 }
 
-func onThisMachine(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil {
-		return false
-	}
-	addr, err := netip.ParseAddr(u.Hostname())
-	return u.Hostname() == "localhost" || err == nil && addr.IsLoopback()
+func onThisMachine(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
 }

@@ -106,7 +106,7 @@ func (p *Pipeline) Flush(ctx context.Context) error {
 	return together(
 		func() error { return p.spans.flush(ctx) },
 		func() error { return p.logs.flush(ctx) },
-		func() error { return p.meters.ForceFlush(ctx) })
+		func() error { return inTime(ctx, p.meters.ForceFlush) })
 }
 
 // Shutdown flushes and stops. It returns when ctx ends, or after 5 seconds if it has no deadline.
@@ -118,7 +118,7 @@ func (p *Pipeline) Shutdown(ctx context.Context) error {
 			func() error { return p.spans.shutdown(ctx) },
 			func() error { return p.logs.shutdown(ctx) })
 		// Metrics go last: they report what the others dropped.
-		p.err = errors.Join(p.err, p.meters.Shutdown(ctx))
+		p.err = errors.Join(p.err, inTime(ctx, p.meters.Shutdown))
 		p.delivery.close()
 	})
 	return p.err
@@ -129,6 +129,18 @@ func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeout(ctx, shutdownTimeout)
+}
+
+// inTime returns when ctx ends at the latest, whether or not f keeps its own promise to do so.
+func inTime(ctx context.Context, f func(context.Context) error) error {
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // together runs the functions at the same time and waits for all.
