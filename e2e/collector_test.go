@@ -154,8 +154,10 @@ func (c *collector) register(email, organization, environment string) customer {
 	require.Equalf(c.t, http.StatusCreated, status, "%s", body)
 	var answer struct {
 		APIKey string `json:"api_key"`
-		KeyID  string `json:"key_id"`
-		User   struct {
+		Key    struct {
+			ID string `json:"id"`
+		} `json:"key"`
+		User struct {
 			ID string `json:"id"`
 		} `json:"user"`
 		Organization struct {
@@ -164,7 +166,7 @@ func (c *collector) register(email, organization, environment string) customer {
 	}
 	require.NoError(c.t, json.Unmarshal(body, &answer))
 	require.NotEmpty(c.t, answer.APIKey, "%s", body)
-	return customer{Key: answer.APIKey, KeyID: answer.KeyID, UserID: answer.User.ID, OrganizationID: answer.Organization.ID}
+	return customer{Key: answer.APIKey, KeyID: answer.Key.ID, UserID: answer.User.ID, OrganizationID: answer.Organization.ID}
 }
 
 // call asks the API; body is sent as JSON unless nil.

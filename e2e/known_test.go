@@ -26,12 +26,12 @@ const (
 //	day 0 10:00  POST /payments       201  120 ms  a1 s1  12.50 EUR fee 0.25   v1.0.0  US
 //	day 0 10:05  POST /payments       201   80 ms  a2 s1   7.25 EUR fee 0.15   v1.0.0  US
 //	day 0 10:20  POST /payments       402   40 ms  a1      5.00 EUR            v1.0.0  US   (failed: no payment)
-//	day 0 11:00  GET  /payments/{id}  200   20 ms  a1                          v1.1.0  DE
-//	day 0 23:50  GET  /payments/{id}  500  300 ms                              v1.1.0  DE
-//	day 1 00:00  POST /agents         201   60 ms  a3 agents.create            v1.1.0  DE
-//	day 1 08:00  POST /payments       201  100 ms  a1    100.00 USD fee 1.00   v1.1.0  DE
-//	day 1 09:00  GET  /payments/{id}  401    1 ms                              v1.1.0  DE
-//	day 1 10:00  POST /payments       201  100 ms  a1    NaN EUR               v1.1.0  DE   (bad amount: a request, no payment)
+//	day 0 11:00  GET  /payments/{id}  200   20 ms  a1                          v1.1.0  GB
+//	day 0 23:50  GET  /payments/{id}  500  300 ms                              v1.1.0  GB
+//	day 1 00:00  POST /agents         201   60 ms  a3 agents.create            v1.1.0  GB
+//	day 1 08:00  POST /payments       201  100 ms  a1    100.00 USD fee 1.00   v1.1.0  GB
+//	day 1 09:00  GET  /payments/{id}  401    1 ms                              v1.1.0  GB
+//	day 1 10:00  POST /payments       201  100 ms  a1    NaN EUR               v1.1.0  GB   (bad amount: a request, no payment)
 //
 // and by CloudEvents of the platform, day 1 12:00: a payment of 3.10 EUR fee 0.05 and an agent created (a4).
 type known struct {
@@ -67,14 +67,14 @@ const (
 	ua100 = "disco-sdk-go/1.0.0 (go1.26; linux/amd64)"
 	ua110 = "disco-sdk-go/1.1.0 (go1.26; linux/amd64)"
 	us    = "8.8.8.8"
-	de    = "141.1.1.1"
+	gb    = "141.1.1.1"
 )
 
 func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 
 func (k *known) spans() []span {
 	old := []string{"user_agent.original", ua100, "client.address", us}
-	recent := []string{"user_agent.original", ua110, "client.address", de}
+	recent := []string{"user_agent.original", ua110, "client.address", gb}
 	pay := func(amount, currency, fee, agent string) []string {
 		p := []string{"disco.operation", "payments.create", "disco.payment.amount", amount, "disco.payment.currency", currency, "disco.agent.id", agent}
 		if fee != "" {
