@@ -214,7 +214,7 @@ func TestCollectorBroken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			opts := []pipeline.Option{quickRetry}
+			opts := []pipeline.Option{pipeline.WithRetry(time.Millisecond, 5*time.Millisecond, 20*time.Millisecond)}
 			if test.base != nil {
 				opts = append(opts, pipeline.WithRoundTripper(test.base))
 			}
@@ -222,7 +222,11 @@ func TestCollectorBroken(t *testing.T) {
 			for range 3 {
 				call(t, in)
 			}
-			require.Error(t, in.Flush(within(t, 100*time.Millisecond)))
+			patience := 30 * time.Second // the exporter gives up first
+			if name == "Hangs" {
+				patience = 50 * time.Millisecond
+			}
+			require.Error(t, in.Flush(within(t, patience)))
 			call(t, in)
 			began := time.Now()
 			_ = in.Shutdown(within(t, 100*time.Millisecond))
