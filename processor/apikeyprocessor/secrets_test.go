@@ -1,0 +1,200 @@
+package apikeyprocessor
+
+import (
+	"context"
+	"encoding/base64"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+)
+
+const rawKey = "dk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV2Emexu"
+
+var looksLikeKey = regexp.MustCompile(`dk_(test|live)_(admin_)?[0-9A-Za-z]{8,}`)
+
+// Each string and each byte field of OTLP is given a key, by writing a word everywhere and replacing it in the
+// marshalled form; the marshalled result must have none.
+func TestNoKeyAnywhere(t *testing.T) {
+	t.Parallel()
+	p := started(t, newKeyStore(), nopSettings())
+	// As long as a key, so that lengths in the protobuf stay right. It is no name that is deleted.
+	word := "WORD" + strings.Repeat("x", len(rawKey)-4)
+	plant := func(b []byte) []byte { return []byte(strings.ReplaceAll(string(b), word, rawKey)) }
+
+	fill := func(m pcommon.Map) {
+		m.PutStr("k", word)
+		m.PutStr(word, "v")
+		m.PutStr("user.email", word)
+		m.PutStr("disco.api_key.fingerprint", word)
+		m.PutStr("client.address", word)
+		m.PutEmptyBytes("b").FromRaw([]byte("<" + word + ">"))
+		deep := m.PutEmptySlice("s")
+		for range 3 * maxDepth {
+			inner := deep.AppendEmpty().SetEmptyMap()
+			inner.PutStr("k", word)
+			inner.PutStr(word, "v")
+			deep = inner.PutEmptySlice("s")
+		}
+	}
+	for name, ctx := range map[string]context.Context{"ordinary": sentBy(aliceKey), "trusted": sentBy(platformKey)} {
+		t.Run(name+"/traces", func(t *testing.T) {
+			td := ptrace.NewTraces()
+			rs := td.ResourceSpans().AppendEmpty()
+			fill(rs.Resource().Attributes())
+			rs.SetSchemaUrl(word)
+			ss := rs.ScopeSpans().AppendEmpty()
+			ss.SetSchemaUrl(word)
+			fillScope(ss.Scope(), word, fill)
+			span := ss.Spans().AppendEmpty()
+			fill(span.Attributes())
+			span.SetName(word)
+			span.Status().SetMessage(word)
+			span.TraceState().FromRaw(word)
+			event := span.Events().AppendEmpty()
+			fill(event.Attributes())
+			event.SetName(word)
+			link := span.Links().AppendEmpty()
+			fill(link.Attributes())
+			link.TraceState().FromRaw(word)
+
+			in, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+			require.NoError(t, err)
+			require.Regexp(t, looksLikeKey, string(plant(in)))
+			td, err = (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(plant(in))
+			require.NoError(t, err)
+			td, err = p.processTraces(ctx, td)
+			require.NoError(t, err)
+			out, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+			require.NoError(t, err)
+			require.NotRegexp(t, looksLikeKey, string(out))
+			require.NotContains(t, string(out), base64.StdEncoding.EncodeToString([]byte(rawKey)))
+		})
+		t.Run(name+"/logs", func(t *testing.T) {
+			ld := plog.NewLogs()
+			rl := ld.ResourceLogs().AppendEmpty()
+			fill(rl.Resource().Attributes())
+			rl.SetSchemaUrl(word)
+			sl := rl.ScopeLogs().AppendEmpty()
+			sl.SetSchemaUrl(word)
+			fillScope(sl.Scope(), word, fill)
+			record := sl.LogRecords().AppendEmpty()
+			fill(record.Attributes())
+			fill(record.Body().SetEmptyMap())
+			record.SetEventName(word)
+			record.SetSeverityText(word)
+			sl.LogRecords().AppendEmpty().Body().SetStr(word)
+			sl.LogRecords().AppendEmpty().Body().SetEmptyBytes().FromRaw([]byte(word))
+
+			in, err := (&plog.ProtoMarshaler{}).MarshalLogs(ld)
+			require.NoError(t, err)
+			ld, err = (&plog.ProtoUnmarshaler{}).UnmarshalLogs(plant(in))
+			require.NoError(t, err)
+			ld, err = p.processLogs(ctx, ld)
+			require.NoError(t, err)
+			out, err := (&plog.ProtoMarshaler{}).MarshalLogs(ld)
+			require.NoError(t, err)
+			require.NotRegexp(t, looksLikeKey, string(out))
+		})
+		t.Run(name+"/metrics", func(t *testing.T) {
+			md := pmetric.NewMetrics()
+			rm := md.ResourceMetrics().AppendEmpty()
+			fill(rm.Resource().Attributes())
+			rm.SetSchemaUrl(word)
+			sm := rm.ScopeMetrics().AppendEmpty()
+			sm.SetSchemaUrl(word)
+			fillScope(sm.Scope(), word, fill)
+			add := func() pmetric.Metric {
+				m := sm.Metrics().AppendEmpty()
+				m.SetName(word)
+				m.SetDescription(word)
+				m.SetUnit(word)
+				fill(m.Metadata())
+				return m
+			}
+			exemplar := func(s pmetric.ExemplarSlice) { fill(s.AppendEmpty().FilteredAttributes()) }
+			gauge := add().SetEmptyGauge().DataPoints().AppendEmpty()
+			fill(gauge.Attributes())
+			exemplar(gauge.Exemplars())
+			sum := add().SetEmptySum().DataPoints().AppendEmpty()
+			fill(sum.Attributes())
+			exemplar(sum.Exemplars())
+			histogram := add().SetEmptyHistogram().DataPoints().AppendEmpty()
+			fill(histogram.Attributes())
+			exemplar(histogram.Exemplars())
+			exponential := add().SetEmptyExponentialHistogram().DataPoints().AppendEmpty()
+			fill(exponential.Attributes())
+			exemplar(exponential.Exemplars())
+			fill(add().SetEmptySummary().DataPoints().AppendEmpty().Attributes())
+
+			in, err := (&pmetric.ProtoMarshaler{}).MarshalMetrics(md)
+			require.NoError(t, err)
+			md, err = (&pmetric.ProtoUnmarshaler{}).UnmarshalMetrics(plant(in))
+			require.NoError(t, err)
+			md, err = p.processMetrics(ctx, md)
+			require.NoError(t, err)
+			out, err := (&pmetric.ProtoMarshaler{}).MarshalMetrics(md)
+			require.NoError(t, err)
+			require.NotRegexp(t, looksLikeKey, string(out))
+		})
+	}
+}
+
+func fillScope(scope pcommon.InstrumentationScope, word string, fill func(pcommon.Map)) {
+	scope.SetName(word)
+	scope.SetVersion(word)
+	fill(scope.Attributes())
+}
+
+// FuzzRequests feeds bodies of OTLP/protobuf, whatever they are, as both kinds of sender: no panic, no key, no stamp of
+// the sender's own.
+func FuzzRequests(f *testing.F) {
+	traces, _ := ptraceotlp.NewExportRequestFromTraces(batch(2, aliceKey, bobKey)).MarshalProto()
+	f.Add(traces)
+	ld := plog.NewLogs()
+	ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr(rawKey)
+	logs, _ := plogotlp.NewExportRequestFromLogs(ld).MarshalProto()
+	f.Add(logs)
+	md := pmetric.NewMetrics()
+	md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty().SetEmptyGauge().DataPoints().AppendEmpty()
+	metrics, _ := pmetricotlp.NewExportRequestFromMetrics(md).MarshalProto()
+	f.Add(metrics)
+
+	p := started(f, newKeyStore(), nopSettings())
+	senders := []context.Context{sentBy(aliceKey), sentBy(platformKey)}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, ctx := range senders {
+			if r := ptraceotlp.NewExportRequest(); r.UnmarshalProto(body) == nil {
+				td, err := p.processTraces(ctx, r.Traces())
+				require.NoError(t, err)
+				for m := range spanAttributes(td) {
+					_, trusted := m.Get("mirrorball.trusted")
+					_, reporter := m.Get("mirrorball.reporter")
+					require.Equal(t, trusted, reporter)
+				}
+				out, err := ptraceotlp.NewExportRequestFromTraces(td).MarshalProto()
+				require.NoError(t, err)
+				require.NotRegexp(t, looksLikeKey, string(out))
+			}
+			if r := plogotlp.NewExportRequest(); r.UnmarshalProto(body) == nil {
+				ld, err := p.processLogs(ctx, r.Logs())
+				require.NoError(t, err)
+				out, err := plogotlp.NewExportRequestFromLogs(ld).MarshalProto()
+				require.NoError(t, err)
+				require.NotRegexp(t, looksLikeKey, string(out))
+			}
+			if r := pmetricotlp.NewExportRequest(); r.UnmarshalProto(body) == nil {
+				_, err := p.processMetrics(ctx, r.Metrics())
+				require.NoError(t, err)
+			}
+		}
+	})
+}
