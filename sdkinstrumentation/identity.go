@@ -26,9 +26,11 @@ type Identity struct {
 	Organization string
 	// UserMetadata has at most 32 entries; further ones, in order of their keys, are left out.
 	UserMetadata map[string]string
-	// SDKName and SDKVersion are empty when no SDK is instrumented, but an API server.
+	// SDKName and SDKVersion name the SDK, or the API server, that is instrumented.
 	SDKName    string
 	SDKVersion string
+	// APIHosts are the hosts that the SDK calls. An API server has none.
+	APIHosts []string
 	// Endpoint is the base URL of the collector; empty: the pipeline's default.
 	Endpoint string
 }

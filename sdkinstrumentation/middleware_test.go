@@ -77,11 +77,13 @@ func TestMiddlewareRecordsARequest(t *testing.T) {
 func TestMiddlewareNamesNoSDK(t *testing.T) {
 	t.Parallel()
 	collector := &otlptest.Collector{}
-	in := sdkinstrumentation.New(sdkinstrumentation.WithPipeline(pipeline.OTLP(pipeline.WithRoundTripper(collector))))
+	in := sdkinstrumentation.New(sdkinstrumentation.WithSDK("disco-api", "2026.1"),
+		sdkinstrumentation.WithPipeline(pipeline.OTLP(pipeline.WithRoundTripper(collector))))
 	defer func() { require.NoError(t, in.Shutdown(context.Background())) }()
 	in.Middleware()(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/x", http.NoBody))
 	got := spans(t, in, collector)
 	require.Len(t, got, 1)
+	require.Equal(t, "disco-api", got[0].Resource["service.name"])
 	for key := range got[0].Resource {
 		require.NotContains(t, key, "disco.sdk.")
 	}

@@ -65,8 +65,8 @@ func WithUserMetadata(metadata map[string]string) Option {
 	}
 }
 
-// WithSDK names the SDK that is instrumented. Default, when there are API hosts: "disco-sdk-go" and the version of this
-// module. An API server leaves it alone: the SDK of a call it serves is the caller's.
+// WithSDK names the SDK that is instrumented. Default: "disco-sdk-go" and the version of this module. Without API hosts
+// it is an API server that is named: the SDK of a call it serves is the caller's.
 func WithSDK(name, version string) Option {
 	return func(c *config) { c.identity.SDKName, c.identity.SDKVersion = name, version }
 }
@@ -139,13 +139,9 @@ func newConfig(opts []Option) *config {
 	if hosts := os.Getenv(envAPIHosts); len(c.hosts) == 0 && hosts != "" {
 		c.hosts = strings.Split(hosts, ",")
 	}
-	id.SDKName, id.SDKVersion = token(id.SDKName), token(id.SDKVersion)
-	if id.SDKName == "" && len(c.hosts) > 0 {
-		id.SDKName = usageconv.SDKNameGo
-	}
-	if id.SDKName != "" {
-		id.SDKVersion = cmp.Or(id.SDKVersion, Version)
-	}
+	id.APIHosts = c.hosts
+	id.SDKName = cmp.Or(token(id.SDKName), usageconv.SDKNameGo)
+	id.SDKVersion = cmp.Or(token(id.SDKVersion), Version)
 	c.disabled = c.disabled || offByEnvironment()
 	return c
 }

@@ -14,17 +14,20 @@ import (
 // newResource says once per batch what is the same for all calls of one user.
 func newResource(id sdkinstrumentation.Identity) *resource.Resource {
 	attrs := []attribute.KeyValue{
-		attribute.String(usageconv.ServiceName, cmp.Or(os.Getenv("OTEL_SERVICE_NAME"), id.SDKName, "unknown_service:go")),
+		attribute.String(usageconv.ServiceName, cmp.Or(os.Getenv("OTEL_SERVICE_NAME"), id.SDKName)),
 		attribute.String(usageconv.TelemetryDistro, usageconv.DistroName),
 		attribute.String(usageconv.TelemetryDistroVer, sdkinstrumentation.Version),
+	}
+	if len(id.APIHosts) > 0 { // else an API server's: the SDK of a call that it serves is the caller's
+		attrs = append(attrs,
+			attribute.String(usageconv.SDKName, id.SDKName),
+			attribute.String(usageconv.SDKVersion, id.SDKVersion),
+			attribute.String(usageconv.SDKLanguage, usageconv.SDKLanguageGo))
 	}
 	for key, value := range map[string]string{
 		usageconv.UserEmail:        id.UserEmail,
 		usageconv.OrganizationName: id.Organization,
 		usageconv.Environment:      id.Environment(),
-		usageconv.SDKName:          id.SDKName,
-		usageconv.SDKVersion:       id.SDKVersion,
-		usageconv.SDKLanguage:      language(id),
 	} {
 		if value != "" {
 			attrs = append(attrs, attribute.String(key, value))
@@ -34,12 +37,4 @@ func newResource(id sdkinstrumentation.Identity) *resource.Resource {
 		attrs = append(attrs, attribute.String(usageconv.UserMetadataPrefix+key, value))
 	}
 	return resource.NewSchemaless(attrs...)
-}
-
-// language is empty for an API server: the SDK of the calls it serves is the caller's.
-func language(id sdkinstrumentation.Identity) string {
-	if id.SDKName == "" {
-		return ""
-	}
-	return usageconv.SDKLanguageGo
 }
