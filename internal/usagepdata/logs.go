@@ -102,6 +102,7 @@ func (c *conversion) log(src *source, res pcommon.Resource, rec plog.LogRecord, 
 			keep.put(key, v)
 		}
 	}
+	same := src.complete(&w, false)
 	name := env.eventName(rec)
 	at, undated := c.logTime(rec)
 	reason, err := c.checkLog(&w, name, at)
@@ -120,7 +121,7 @@ func (c *conversion) log(src *source, res pcommon.Resource, rec plog.LogRecord, 
 	e.Name = name
 	e.KeyID, e.Fingerprint = src.owner(&w, false)
 	e.Time, e.Undated = at, undated
-	src.describe(&w, e)
+	w.describe(e, src.metadataOf(same))
 	what.describe(e)
 	c.logPayment(e, &w, &what, &keep, rec)
 	keep.putText(usageconv.CloudEventSource, env.ceSource)

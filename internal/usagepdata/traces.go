@@ -96,6 +96,7 @@ func (c *conversion) span(src *source, span ptrace.Span) {
 			keep.put(key, v)
 		}
 	}
+	same := src.complete(&w, span.Kind() == ptrace.SpanKindServer)
 	vantage := vantageOf(span.Kind(), &w, &call)
 	reason, err := c.checkSpan(span, &w, vantage)
 	if reason != "" {
@@ -118,7 +119,7 @@ func (c *conversion) span(src *source, span ptrace.Span) {
 	e.Status = call.status
 	e.ResendCount = call.resend
 	e.Failed = call.status >= 400 || span.Status().Code() == ptrace.StatusCodeError
-	src.describe(&w, e)
+	w.describe(e, src.metadataOf(same))
 	what.describe(e)
 	e.Payment, err = what.payment()
 	if err != nil {

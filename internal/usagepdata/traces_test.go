@@ -109,6 +109,43 @@ func TestWhoseCallItIs(t *testing.T) {
 	}
 }
 
+// A platform's server may itself be a user of the SDK; that says nothing of who calls it.
+func TestTheReporterIsNotTheCaller(t *testing.T) {
+	t.Parallel()
+	resource := attrs{
+		"disco.claimed.user.email": "ops@platform.example", "disco.claimed.organization.name": "Platform", "disco.user.metadata.team": "ops",
+		"disco.sdk.name": "disco-sdk-go", "disco.sdk.version": "9.9.9", "user_agent.original": "ops", "client.address": "192.0.2.1", "geo.country.iso_code": "US",
+	}
+	for k, v := range platform {
+		resource[k] = v
+	}
+	record := attrs{"http.request.method": "GET", "disco.api_key.fingerprint": fingerprint, "disco.api_key.id": "key_alice", "user.email": "alice@example.com"}
+	stranger := attrs{"http.request.method": "GET"}
+	for name, batch := range map[string]*usage.Batch{
+		"a call with a key":    FromTraces(oneSpan(t, resource, record, ptrace.SpanKindServer, nil), options),
+		"a call without a key": FromTraces(oneSpan(t, resource, stranger, ptrace.SpanKindServer, nil), options),
+		"an event of a key":    FromLogs(oneLog(t, resource, record, named("x")), options),
+	} {
+		require.Len(t, batch.Events, 1, name)
+		e := batch.Events[0]
+		require.Equal(t, usage.Claim{}, e.Claim, name)
+		require.Equal(t, usage.SDK{}, e.SDK, name)
+		require.Empty(t, e.UserAgent+e.Country, name)
+		require.False(t, e.Client.IsValid(), name)
+	}
+	own := FromLogs(oneLog(t, resource, attrs{}, named("x")), options).Events[0]
+	require.Equal(t, "ops@platform.example", own.Claim.Email)
+	require.Equal(t, "9.9.9", own.SDK.Version)
+	require.Equal(t, "key_platform", own.KeyID)
+
+	resource["disco.api_key.fingerprint"] = fingerprint // the resource is a customer's
+	delete(record, "disco.api_key.fingerprint")
+	theirs := FromTraces(oneSpan(t, resource, record, ptrace.SpanKindServer, nil), options).Events[0]
+	require.Equal(t, "key_alice", theirs.KeyID)
+	require.Equal(t, "ops@platform.example", theirs.Claim.Email)
+	require.True(t, theirs.Claim.Mismatch)
+}
+
 func TestWhatCountsAsFailed(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -71,10 +71,18 @@ func (w *who) take(key string, v pcommon.Value) bool {
 	return true
 }
 
-// source is a resource: what all its records inherit.
+// source is a resource: what its records inherit.
 type source struct {
 	who      who
 	metadata map[string]string // shared by the claims of all its events
+}
+
+// metadataOf is the metadata of a record's caller.
+func (s *source) metadataOf(same bool) map[string]string {
+	if same {
+		return s.metadata
+	}
+	return nil
 }
 
 func readSource(res pcommon.Resource) source {
@@ -93,11 +101,32 @@ func readSource(res pcommon.Resource) source {
 	return s
 }
 
-// inherit is where the reading of a record starts. Which key a record names is settled by owner.
+// inherit is where the reading of a record starts: with what the api_key processor stamped on its resource.
 func (s *source) inherit() who {
-	w := s.who
-	w.keyID, w.fingerprint = "", ""
-	return w
+	return who{reporter: s.who.reporter, trusted: s.who.trusted, foreign: s.who.foreign}
+}
+
+// complete fills in what a record left out, if the resource speaks of the same caller. That of a trusted reporter
+// speaks of the reporter itself, unless it names a key; its servers' spans and the records that name a key are about
+// others, whose claims and SDK are not the reporter's. It says whether it was the same caller.
+func (s *source) complete(w *who, serverSpan bool) bool {
+	same := !w.trusted || w.fingerprint == "" && (!serverSpan || s.who.fingerprint != "")
+	if !same {
+		return false
+	}
+	w.email = cmp.Or(w.email, s.who.email)
+	w.organization = cmp.Or(w.organization, s.who.organization)
+	w.claimedEmail = cmp.Or(w.claimedEmail, s.who.claimedEmail)
+	w.claimedOrganization = cmp.Or(w.claimedOrganization, s.who.claimedOrganization)
+	w.userAgent = cmp.Or(w.userAgent, s.who.userAgent)
+	w.country = cmp.Or(w.country, s.who.country)
+	if w.sdk.Name == "" { // a version belongs to the name beside it
+		w.sdk = s.who.sdk
+	}
+	if !w.client.IsValid() {
+		w.client = s.who.client
+	}
+	return true
 }
 
 // owner decides whose event a record is: the id of a registered key, or else the fingerprint of one that is not.
@@ -136,8 +165,8 @@ func isFingerprint(s string) bool {
 	return true
 }
 
-// describe writes what is known of the caller into an event.
-func (s *source) describe(w *who, e *usage.Event) {
+// describe writes what is known of the caller into an event. metadata is what the caller claims of itself.
+func (w *who) describe(e *usage.Event, metadata map[string]string) {
 	e.Trusted = w.trusted
 	e.SDK = w.sdk
 	e.UserAgent = w.userAgent
@@ -146,7 +175,7 @@ func (s *source) describe(w *who, e *usage.Event) {
 	e.Claim = usage.Claim{
 		Email:        w.claimedEmail,
 		Organization: w.claimedOrganization,
-		Metadata:     s.metadata,
+		Metadata:     metadata,
 		Mismatch:     differs(w.claimedEmail, w.email) || differs(w.claimedOrganization, w.organization),
 	}
 }
@@ -157,7 +186,7 @@ func differs(claimed, verified string) bool {
 	if claimed == "" || verified == "" || claimed == verified {
 		return false
 	}
-	return cmp.Compare(folded(claimed), folded(verified)) != 0
+	return folded(claimed) != folded(verified)
 }
 
 func folded(s string) string { return strings.ToLower(norm.NFKC.String(strings.TrimSpace(s))) }
