@@ -24,10 +24,10 @@ const (
 )
 
 // goBench runs the benchmarks of one of this module's packages, all in turn and that several times.
-func goBench(ctx context.Context, folder, pattern string, times int) (benchmarks, error) {
+func goBench(ctx context.Context, folder, pattern string, times int, each time.Duration) (benchmarks, error) {
 	all := benchmarks{}
 	for range times {
-		out, err := goTest(ctx, "-run", "^$", "-bench", pattern, "-benchmem", folder)
+		out, err := goTest(ctx, "-run", "^$", "-bench", pattern, "-benchmem", "-benchtime", each.String(), folder)
 		if err != nil {
 			return nil, fmt.Errorf("cannot run the benchmarks of %s: %w", folder, err)
 		}

@@ -12,7 +12,7 @@ func (b *bench) libraries(ctx context.Context) error {
 }
 
 func (b *bench) keyVerification(ctx context.Context) error {
-	results, err := goBench(ctx, "./internal/apikey", "^BenchmarkVerify$/^one$", max(3, b.plan.rounds))
+	results, err := goBench(ctx, "./internal/apikey", "^BenchmarkVerify$/^one$", max(3, b.plan.rounds), b.plan.benchtime())
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func (b *bench) keyVerification(ctx context.Context) error {
 }
 
 func (b *bench) sdk(ctx context.Context) error {
-	results, err := goBench(ctx, "./bench/sdk", "^Benchmark(Transport|Handler)$/^(plain|otelhttp|mirrorball)$", max(3, b.plan.rounds))
+	results, err := goBench(ctx, "./bench/sdk", "^Benchmark(Transport|Handler)$/^(plain|otelhttp|mirrorball)$", max(3, b.plan.rounds), b.plan.benchtime())
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func run() (err error) {
 	}
 	log.Print(machine)
 	began := time.Now()
-	failed := errors.Join(b.libraries(ctx), b.run(ctx))
+	failed := errors.Join(b.run(ctx), b.libraries(ctx))
 	if ctx.Err() != nil {
 		failed = errors.Join(context.Cause(ctx), failed)
 	}

@@ -47,6 +47,17 @@ func (p plan) half(eventsPerSecond float64) int {
 	return requests(int(min(eventsPerSecond/2*20, float64(p.events)/4)))
 }
 
+// questions is how often the API is asked for a customer's usage.
+func (p plan) questions() int { return min(p.events/200, 2000) }
+
+// benchtime is for how long each Go benchmark runs.
+func (p plan) benchtime() time.Duration {
+	if p.events < 1_000_000 {
+		return 200 * time.Millisecond
+	}
+	return time.Second
+}
+
 // history is how many requests lie in the past when all phases that fill one database have run.
 func (p plan) history() int {
 	return p.warm() + p.stored() + p.opening() + p.half(1e9) + p.absent()

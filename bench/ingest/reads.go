@@ -12,13 +12,13 @@ import (
 
 // reads times questions about what is stored, with nothing else to do.
 func (r *collecting) reads(ctx context.Context) error {
-	usage, err := readUsage(ctx, r.collector.url("API", "/analytics/usage"), r.stream.customers, 2000)
+	usage, err := readUsage(ctx, r.collector.url("API", "/analytics/usage"), r.stream.customers, r.plan.questions())
 	if err != nil {
 		return err
 	}
 	r.report.add("usage_p50", milliseconds(usage.quantile(0.5)))
 	r.report.add("usage_p99", milliseconds(usage.quantile(0.99)))
-	platform, err := readPlatform(ctx, r.collector.url("API", "/analytics/platform"), r.adminKey, 200)
+	platform, err := readPlatform(ctx, r.collector.url("API", "/analytics/platform"), r.adminKey, max(20, r.plan.questions()/10))
 	if err != nil {
 		return err
 	}
