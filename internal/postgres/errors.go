@@ -85,7 +85,7 @@ func classify(err error) failure {
 		return failureBusy
 	case code == codeUniqueViolation:
 		return failureRepeat
-	case hasClass(code, "22", "23"):
+	case hasClass(code, "22", "23", "54"):
 		return failureData
 	case hasClass(code, "08", "53", "57", "58"), code == "55P03", code == "25P03", code == "25006":
 		return failureRetry

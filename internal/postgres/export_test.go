@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -23,3 +24,9 @@ func ReconcileIn(ctx context.Context, tx pgx.Tx) (*Report, error) {
 
 // LatencyBounds are what reconcile hands to width_bucket.
 func LatencyBounds() []int32 { return latencyBounds() }
+
+// PartitionsOf names where an event of a moment goes.
+func PartitionsOf(at time.Time) string {
+	week := weekly("audit_logs", at)
+	return week.name + " " + week.start.Format(time.DateOnly) + " " + monthly("usage_statistics", at).name
+}

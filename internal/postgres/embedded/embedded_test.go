@@ -1,0 +1,130 @@
+package embedded
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+// childFolder makes this test program start a server there and wait to be killed.
+const childFolder = "MIRRORBALL_TEST_CHILD_FOLDER"
+
+func TestMain(m *testing.M) {
+	if folder := os.Getenv(childFolder); folder != "" {
+		s, err := Start(context.Background(), Config{Folder: folder, Ephemeral: os.Getenv("EPHEMERAL") != ""})
+		if err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+		fmt.Println("dsn", s.DSN())
+		_, _ = bufio.NewReader(os.Stdin).ReadString('\n') // never comes
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func serverFolder(t *testing.T) string {
+	t.Helper()
+	if _, err := FindBinaries(); err != nil && os.Getenv("CI") == "" {
+		t.Skipf("SKIPPED, NOTHING WAS TESTED: %v", err)
+	}
+	parent, err := os.MkdirTemp("", "mirrorball-embedded-")
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(parent, 0o777|os.ModeSticky)) // as /tmp: the server's user removes its own
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(parent)) })
+	return filepath.Join(parent, "postgres")
+}
+
+// child starts a server from another process, and returns its address and what kills that process.
+func child(t *testing.T, folder string, env ...string) (dsn string, kill func()) {
+	t.Helper()
+	program, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(program)
+	cmd.Env = append(append(os.Environ(), childFolder+"="+folder), env...)
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	dsn, ok := strings.CutPrefix(strings.TrimSpace(line), "dsn ")
+	require.True(t, ok, line)
+	return dsn, func() {
+		require.NoError(t, cmd.Process.Kill()) // SIGKILL: nothing of the child runs any more
+		_ = cmd.Wait()
+		in.Close()
+	}
+}
+
+func run(t *testing.T, dsn, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), dsn)
+	require.NoError(t, err)
+	_, err = conn.Exec(t.Context(), sql)
+	require.NoError(t, err)
+	require.NoError(t, conn.Close(t.Context()))
+}
+
+// A process that is killed takes its server along, and the next start goes on with what was committed.
+func TestSurvivesKill(t *testing.T) {
+	folder := serverFolder(t)
+	dsn, kill := child(t, folder)
+	run(t, dsn, `CREATE TABLE kept (n int); INSERT INTO kept VALUES (1)`)
+	_, err := Start(t.Context(), Config{Folder: folder})
+	require.ErrorContains(t, err, "another process uses it")
+	kill()
+
+	s, err := Start(t.Context(), Config{Folder: folder})
+	require.NoError(t, err)
+	run(t, s.DSN(), `INSERT INTO kept SELECT n + 1 FROM kept`)
+	require.NoError(t, s.Stop())
+	require.NoError(t, s.Stop())
+	_, err = os.Stat(filepath.Join(folder, "data", "postmaster.pid"))
+	require.ErrorIs(t, err, fs.ErrNotExist, "it has stopped in order")
+	info, err := os.Stat(filepath.Join(folder, "password"))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}
+
+// A test program that is killed leaves neither a server nor a folder behind.
+func TestEphemeralLeavesNothing(t *testing.T) {
+	folder := serverFolder(t)
+	_, kill := child(t, folder, "EPHEMERAL=1")
+	text, err := os.ReadFile(filepath.Join(folder, "data", "postmaster.pid"))
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.SplitN(string(text), "\n", 2)[0])
+	require.NoError(t, err)
+	kill()
+	require.Eventually(t, func() bool {
+		_, err := os.Stat(folder)
+		return errors.Is(err, fs.ErrNotExist)
+	}, 30*time.Second, 20*time.Millisecond)
+	_, err = os.Stat(fmt.Sprint("/proc/", pid))
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+func TestStartFailsClearly(t *testing.T) {
+	folder := serverFolder(t)
+	_, err := Start(t.Context(), Config{Folder: folder, Binaries: t.TempDir()})
+	require.ErrorContains(t, err, "cannot create a Postgres cluster")
+	t.Setenv("PATH", t.TempDir())
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = Start(ended, Config{Folder: folder})
+	require.ErrorIs(t, err, context.Canceled)
+}

@@ -1,0 +1,91 @@
+package postgres_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/disco-platform/mirrorball/internal/accounts"
+	"github.com/disco-platform/mirrorball/internal/apikey"
+	"github.com/disco-platform/mirrorball/internal/postgres"
+	"github.com/disco-platform/mirrorball/internal/postgres/postgrestest"
+)
+
+func TestLookUp(t *testing.T) {
+	t.Parallel()
+	db := postgrestest.New(t)
+	registry := postgres.NewRegistry(db, testPepper)
+	user, key, err := registry.Register(t.Context(), accounts.Registration{
+		Email: "ada@example.com", Organization: "Analytical Engines", Name: "Ada", Environment: "sandbox",
+	})
+	require.NoError(t, err)
+	store := postgres.NewKeyStore(db, testPepper)
+	f := apikey.FingerprintOf(key.Raw)
+
+	id, err := store.LookUp(t.Context(), f)
+	require.NoError(t, err)
+	require.Equal(t, user.ID, id.UserID)
+	require.Equal(t, "Analytical Engines", id.OrganizationName)
+	require.Equal(t, "sandbox", id.Environment)
+	require.Equal(t, f, id.Fingerprint)
+	require.True(t, id.RevokedAt.IsZero())
+
+	_, err = store.LookUp(t.Context(), apikey.FingerprintOf("dk_test_other"))
+	require.ErrorIs(t, err, apikey.ErrUnknown)
+	_, err = postgres.NewKeyStore(db, postgres.Pepper("another pepper")).LookUp(t.Context(), f)
+	require.ErrorIs(t, err, apikey.ErrUnknown, "a copy of the database without the pepper knows no key")
+
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = store.LookUp(ended, f)
+	require.Error(t, err)
+	require.NotErrorIs(t, err, apikey.ErrUnknown, "no answer is not an answer")
+}
+
+// A change is told with the key's fingerprint, whatever program made it; a lost connection means that any key may have
+// changed.
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	db := postgrestest.New(t)
+	registry := postgres.NewRegistry(db, testPepper)
+	_, key, err := registry.Register(t.Context(), accounts.Registration{Email: "ada@example.com", Organization: "AE", Name: "Ada", Environment: "live"})
+	require.NoError(t, err)
+	store := postgres.NewKeyStore(db, testPepper)
+	f := apikey.FingerprintOf(key.Raw)
+	_, err = store.LookUp(t.Context(), f)
+	require.NoError(t, err)
+
+	changes, ended := make(chan *apikey.Fingerprint, 10), make(chan error, 1)
+	go func() {
+		ended <- store.Watch(t.Context(), func(f *apikey.Fingerprint) {
+			if f != nil {
+				own := *f
+				f = &own
+			}
+			changes <- f
+		})
+	}()
+	require.Nil(t, <-changes, "what changed before is not known")
+	require.NoError(t, registry.Revoke(t.Context(), key.Identity.KeyID))
+	require.Equal(t, &f, <-changes)
+	_, err = db.Pool().Exec(t.Context(), `UPDATE api_keys SET expires_at = now()`)
+	require.NoError(t, err)
+	require.Equal(t, &f, <-changes)
+	_, err = db.Pool().Exec(t.Context(), `UPDATE organizations SET name = 'Babbage'`)
+	require.NoError(t, err)
+	require.Nil(t, <-changes, "any key of the organisation")
+
+	_, err = db.Pool().Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()`)
+	require.NoError(t, err)
+	require.Nil(t, <-changes)
+	require.Error(t, <-ended)
+}
+
+func TestPepperIsChecked(t *testing.T) {
+	t.Parallel()
+	db := postgrestest.New(t)
+	require.NoError(t, postgres.CheckPepper(t.Context(), db, testPepper))
+	require.NoError(t, postgres.CheckPepper(t.Context(), db, testPepper))
+	require.ErrorIs(t, postgres.CheckPepper(t.Context(), db, postgres.Pepper("another")), postgres.ErrWrongPepper)
+}
