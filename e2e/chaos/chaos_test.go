@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
@@ -36,7 +37,7 @@ type form struct {
 func chosenForm(t *testing.T) form {
 	text := os.Getenv(variableSeconds)
 	if text == "" {
-		return form{calm: 3 * time.Second, faults: 40 * time.Second, rest: 1500 * time.Millisecond, outage: 4 * time.Second, collectors: 3, fullDisks: 1}
+		return form{calm: 3 * time.Second, faults: 30 * time.Second, rest: 1500 * time.Millisecond, outage: 4 * time.Second, collectors: 3, fullDisks: 1}
 	}
 	seconds, err := strconv.Atoi(text)
 	require.NoError(t, err, variableSeconds)
@@ -55,7 +56,7 @@ func TestKillsAndOutages(t *testing.T) {
 	require.NoError(t, err, "without any fault")
 	t.Logf("without any fault: %s", report)
 
-	require.NoError(t, w.underLoad(ctx, 8, func(ctx context.Context) error {
+	require.NoError(t, w.underLoad(ctx, 12, func(ctx context.Context) error {
 		group, ctx := errgroup.WithContext(ctx)
 		ctx, cancel := context.WithTimeout(ctx, f.faults)
 		defer cancel()
@@ -160,6 +161,34 @@ func (w *world) conclude(t *testing.T, ctx context.Context) {
 	t.Logf("kills %d, events %d, lost %d, doubled %d, forged %d, late %d", w.done.kills(), report.Events,
 		report.Found[history.Lost], report.Found[history.Doubled], report.Found[history.Forged], report.Found[history.Late])
 	require.NoError(t, err)
+	w.tamper(t, ctx)
+}
+
+// tamper changes the database behind the collectors' back and requires that each change is found: a harness that can
+// only be content proves nothing.
+func (w *world) tamper(t *testing.T, ctx context.Context) {
+	t.Helper()
+	conn, err := pgx.Connect(ctx, w.postgres.DSN())
+	require.NoError(t, err)
+	defer conn.Close(context.WithoutCancel(ctx))
+	const copyOne = "DROP TABLE IF EXISTS one; CREATE TEMP TABLE one AS SELECT * FROM audit_logs LIMIT 1; UPDATE one SET id = gen_random_uuid()"
+	for _, change := range []struct {
+		class history.Class
+		sql   string
+	}{
+		{history.Miscounted, "UPDATE usage_statistics SET errors = errors + 1 WHERE dimension = 1 AND bucket = (SELECT max(bucket) FROM usage_statistics)"},
+		{history.Unbalanced, "UPDATE ingest_ledger SET count = count - 1 WHERE outcome = 'stored'"},
+		{history.Late, "UPDATE audit_logs SET time = time - interval '1 microsecond' WHERE agent = (SELECT min(agent) FROM audit_logs WHERE kind = 1)"},
+		{history.Lost, "DELETE FROM audit_logs WHERE agent = (SELECT max(agent) FROM audit_logs WHERE kind = 1)"},
+		{history.Doubled, copyOne + "; INSERT INTO audit_logs SELECT * FROM one"},
+		{history.Forged, copyOne + ", agent = 'nobody sent this'; INSERT INTO audit_logs SELECT * FROM one"},
+	} {
+		_, err := conn.Exec(ctx, change.sql)
+		require.NoError(t, err, change.class)
+		report, err := w.compare(false)
+		require.NoError(t, err)
+		require.Positivef(t, report.Found[change.class], "%s is not seen after %s", change.class, change.sql)
+	}
 }
 
 // counter is what a test waits for.

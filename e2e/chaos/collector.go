@@ -208,7 +208,7 @@ func (c *Collector) LogEnd(lines int) string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-// PlatformKey is the key that the first collector on an empty database leaves behind.
+// PlatformKey is the key that a collector on an empty database leaves behind.
 func (c *Collector) PlatformKey() (string, error) {
 	text, err := os.ReadFile(filepath.Join(c.data, "platform.key"))
 	return strings.TrimSpace(string(text)), err

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/disco-platform/mirrorball/internal/history"
@@ -66,9 +67,12 @@ func (w *world) build(ctx context.Context, postgres string, collectors, customer
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	for i := range collectors {
-		if err := w.addCollector(ctx, fmt.Sprintf("collector-%d", i+1)); err != nil {
+		if err := w.addCollector(fmt.Sprintf("collector-%d", i+1)); err != nil {
 			return err
 		}
+	}
+	if err := w.killAtBirth(ctx); err != nil {
+		return err
 	}
 	return w.populate(ctx, customers)
 }
@@ -76,7 +80,7 @@ func (w *world) build(ctx context.Context, postgres string, collectors, customer
 // pepper is the same for all collectors of a database.
 const pepper = "chaos-chaos-chaos-chaos-chaos-32"
 
-func (w *world) addCollector(ctx context.Context, name string) error {
+func (w *world) addCollector(name string) error {
 	dsn, err := w.postgres.through(w.wire.Address())
 	if err != nil {
 		return err
@@ -87,13 +91,41 @@ func (w *world) addCollector(ctx context.Context, name string) error {
 	}
 	w.collectors = append(w.collectors, c)
 	w.atEnd(c.Stop)
-	return c.WaitReady(ctx)
+	return nil
+}
+
+// killAtBirth kills collectors while they make the schema and the first keys of an empty database, all at the same time,
+// and waits until each is ready.
+func (w *world) killAtBirth(ctx context.Context) error {
+	for range 2 * len(w.collectors) {
+		pause(ctx, between(w.rng, 0, 500*time.Millisecond))
+		<-w.collectors[w.rng.IntN(len(w.collectors))].Signal(syscall.SIGKILL)
+		w.done.add(killCollector, 1)
+	}
+	for _, c := range w.collectors {
+		if err := c.WaitReady(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// platformKey is in the data folder of whichever collector made it.
+func (w *world) platformKey() (string, error) {
+	var errs error
+	for _, c := range w.collectors {
+		key, err := c.PlatformKey()
+		if err == nil {
+			return key, nil
+		}
+		errs = errors.Join(errs, err)
+	}
+	return "", errs
 }
 
 // populate finds the platform's key and registers customers.
 func (w *world) populate(ctx context.Context, customers int) error {
-	first := w.collectors[0]
-	key, err := first.PlatformKey()
+	key, err := w.platformKey()
 	if err != nil {
 		return err
 	}
@@ -101,7 +133,7 @@ func (w *world) populate(ctx context.Context, customers int) error {
 		return err
 	}
 	for i := range customers {
-		key, err := first.Register(ctx, fmt.Sprintf("chaos-%d@example.com", i))
+		key, err := w.collectors[0].Register(ctx, fmt.Sprintf("chaos-%d@example.com", i))
 		if err != nil {
 			return err
 		}
@@ -173,11 +205,15 @@ func (w *world) slowest(what string, d time.Duration) {
 	w.slow[what] = max(w.slow[what], d)
 }
 
-// check compares the history with the database, and asks mirrorctl for its own comparison.
+// compare holds the history against the database.
+func (w *world) compare(calm bool) (history.Report, error) {
+	return history.Check(w.history, database{w.postgres.DSN()}, history.Options{BucketWidth: 15 * time.Minute, Other: "other", Calm: calm})
+}
+
+// check requires that the database holds what was sent, that nothing happened that must not, and that mirrorctl finds
+// statistics equal to its own recount.
 func (w *world) check(ctx context.Context, calm bool) (history.Report, error) {
-	report, err := history.Check(w.history, database{w.postgres.DSN()}, history.Options{
-		BucketWidth: 15 * time.Minute, Other: "other", Calm: calm,
-	})
+	report, err := w.compare(calm)
 	if err != nil {
 		return report, err
 	}
