@@ -71,6 +71,24 @@ func TestRequestsAreMergedIntoBatches(t *testing.T) {
 	require.Equal(t, 10, m.stored())
 }
 
+// Ids are given to records while a request is still one request; in a merged batch they would come out differently.
+func TestRecordsGetTheirIDsBeforeTheQueue(t *testing.T) {
+	t.Parallel()
+	e, err := NewFactory().CreateLogs(context.Background(), settings(), testConfig())
+	require.NoError(t, err)
+	run(t, e, hostWith(newMemory()))
+	var ids []string
+	for range 2 {
+		ld := logs("a")
+		rec := ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
+		require.NoError(t, e.ConsumeLogs(context.Background(), ld))
+		id, ok := rec.Attributes().Get("mirrorball.record_id")
+		require.True(t, ok)
+		ids = append(ids, id.Str())
+	}
+	require.Equal(t, ids[0], ids[1])
+}
+
 func TestStart(t *testing.T) {
 	t.Parallel()
 	for want, h := range map[string]component.Host{
