@@ -50,10 +50,12 @@ type usageStore struct {
 	component.StartFunc
 	component.ShutdownFunc
 	usagestoreextension.Store
-	keys *apikey.Verifier
+	keys     *apikey.Verifier
+	refusals apikey.RefusalLog
 }
 
-func (s *usageStore) Keys() *apikey.Verifier { return s.keys }
+func (s *usageStore) Keys() *apikey.Verifier       { return s.keys }
+func (s *usageStore) Refusals() *apikey.RefusalLog { return &s.refusals }
 
 type fakeHost map[component.ID]component.Component
 
