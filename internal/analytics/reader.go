@@ -27,6 +27,9 @@ type Subject struct {
 	Environment string
 }
 
+// Everybody reports whether no key, user or organisation is named.
+func (s Subject) Everybody() bool { return s.KeyID == "" && s.UserID == "" && s.OrganizationID == "" }
+
 // UsageQuestion asks for the usage of a subject in a window.
 type UsageQuestion struct {
 	Subject Subject

@@ -17,8 +17,17 @@ func (r *Reader) Usage(ctx context.Context, q analytics.UsageQuestion) (*analyti
 	if err != nil {
 		return nil, fmt.Errorf("cannot find the keys to count: %w", err)
 	}
+	// Everybody's keys are all there are: to compare each row with each of them would be slow and keep nothing out.
+	scope := Scope{Keys: keys}
+	if q.Subject.Everybody() {
+		scope = Scope{All: true}
+	}
+	return r.usageOf(ctx, scope, keys, q)
+}
+
+func (r *Reader) usageOf(ctx context.Context, scope Scope, keys []int32, q analytics.UsageQuestion) (*analytics.Usage, error) {
 	u := &analytics.Usage{Window: q.Window, Series: make([]analytics.Counts, len(q.Window.Periods))}
-	err = r.db.ReadAs(ctx, Scope{Keys: keys}, func(tx pgx.Tx) error {
+	err := r.db.ReadAs(ctx, scope, func(tx pgx.Tx) error {
 		var b pgx.Batch
 		queueUsage(&b, r.counted, keys, q, u)
 		queueClaimed(&b, keys, q.Window, &u.Claimed)
