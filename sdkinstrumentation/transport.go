@@ -215,7 +215,9 @@ func (a *attempt) endSpans(o outcome, end time.Time) {
 		attrs = a.op.facts.appendTo(attrs)
 	}
 	a.in.endOwn(a.own, attrs, o, end)
-	a.in.endHost(a.host, attrs, o, end)
+	a.in.endHost(a.host, attrs, o, end,
+		attribute.String(usageconv.SDKName, a.in.identity.SDKName),
+		attribute.String(usageconv.SDKVersion, a.in.identity.SDKVersion))
 	clear(attrs)
 	*buf = attrs[:0]
 	attributeBuffers.Put(buf)
@@ -236,14 +238,14 @@ func (in *Instrumentation) endOwn(span trace.Span, attrs []attribute.KeyValue, o
 	span.End()
 }
 
-// endHost hands over a copy of the attributes, with what the pipeline's resource says beside: a host's provider has not promised to copy.
-func (in *Instrumentation) endHost(span trace.Span, attrs []attribute.KeyValue, o outcome, end time.Time) {
+// endHost hands over a copy of the attributes: a host's provider has not promised to copy. more is what the resource
+// of the pipeline says, and the host's does not.
+func (in *Instrumentation) endHost(span trace.Span, attrs []attribute.KeyValue, o outcome, end time.Time, more ...attribute.KeyValue) {
 	if span == nil {
 		return
 	}
 	defer in.guard(signalTraces)
-	attrs = appendString(slices.Clone(attrs), usageconv.SDKName, in.identity.SDKName)
-	span.SetAttributes(appendString(attrs, usageconv.SDKVersion, in.identity.SDKVersion)...)
+	span.SetAttributes(append(slices.Clone(attrs), more...)...)
 	if o.failure != "" {
 		span.SetStatus(codes.Error, "")
 	}

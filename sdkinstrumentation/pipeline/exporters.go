@@ -11,13 +11,13 @@ import (
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-func newSpanExporter(base string, c *config, client *http.Client) (sdktrace.SpanExporter, error) {
+func newSpanClient(base string, c *config, client *http.Client) otlptrace.Client {
 	t := targetOf(base, "TRACES", "/v1/traces")
 	opts := []otlptracehttp.Option{
 		otlptracehttp.WithEndpointURL(t.url),
@@ -30,7 +30,7 @@ func newSpanExporter(base string, c *config, client *http.Client) (sdktrace.Span
 	if c.compression && t.compress {
 		opts = append(opts, otlptracehttp.WithCompression(otlptracehttp.GzipCompression))
 	}
-	return otlptracehttp.New(context.Background(), opts...)
+	return otlptracehttp.NewClient(opts...)
 }
 
 func newLogExporter(base string, c *config, client *http.Client) (sdklog.Exporter, error) {
