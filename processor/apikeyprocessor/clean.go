@@ -44,7 +44,7 @@ func (r *request) clean(m pcommon.Map) facts {
 		case userAgent:
 			f.userAgent = v.Str()
 		}
-		if _, found := apikey.Redact(name); found {
+		if holdsKey(name) {
 			remove = true
 			continue
 		}
@@ -77,7 +77,7 @@ func (r *request) remove(m pcommon.Map) {
 	type claim struct{ name, value string }
 	var claims []claim
 	m.RemoveIf(func(name string, v pcommon.Value) bool {
-		if _, found := apikey.Redact(name); found {
+		if holdsKey(name) {
 			r.redacted++
 			return true
 		}
@@ -158,10 +158,7 @@ func (r *request) nested(m pcommon.Map, depth int) {
 	})
 }
 
-func nestedSecret(name string) bool {
-	_, found := apikey.Redact(name)
-	return found || keyauth.IsSecret(name)
-}
+func nestedSecret(name string) bool { return holdsKey(name) || keyauth.IsSecret(name) }
 
 func (r *request) bytes(b pcommon.ByteSlice) {
 	// A copy is dear, so it is made only where a key may be.

@@ -34,6 +34,7 @@ const stampedOnRecord = 10
 func (r *request) resource(res pcommon.Resource) {
 	m := res.Attributes()
 	r.inherited = r.clean(m)
+	r.entities(res)
 	m.EnsureCapacity(m.Len() + stampedOnRecord)
 	m.PutStr(usageconv.StampReporter, r.sender.KeyID)
 	m.PutBool(usageconv.StampTrusted, r.trusted)

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"go.opentelemetry.io/collector/pdata/xpdata/entity"
 )
 
 const rawKey = "dk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV2Emexu"
@@ -45,11 +46,20 @@ func TestNoKeyAnywhere(t *testing.T) {
 			deep = inner.PutEmptySlice("s")
 		}
 	}
+	fillResource := func(res pcommon.Resource) {
+		fill(res.Attributes())
+		refs := entity.ResourceEntityRefs(res)
+		refs.AppendEmpty().SetType(word)
+		refs.AppendEmpty().SetSchemaUrl(word)
+		refs.AppendEmpty().IdKeys().Append("k", word)
+		refs.AppendEmpty().DescriptionKeys().Append(word)
+		refs.AppendEmpty().SetType("service")
+	}
 	for name, ctx := range map[string]context.Context{"ordinary": sentBy(aliceKey), "trusted": sentBy(platformKey)} {
 		t.Run(name+"/traces", func(t *testing.T) {
 			td := ptrace.NewTraces()
 			rs := td.ResourceSpans().AppendEmpty()
-			fill(rs.Resource().Attributes())
+			fillResource(rs.Resource())
 			rs.SetSchemaUrl(word)
 			ss := rs.ScopeSpans().AppendEmpty()
 			ss.SetSchemaUrl(word)
@@ -76,12 +86,13 @@ func TestNoKeyAnywhere(t *testing.T) {
 			out, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
 			require.NoError(t, err)
 			require.NotRegexp(t, looksLikeKey, string(out))
+			require.Equal(t, 1, entity.ResourceEntityRefs(td.ResourceSpans().At(0).Resource()).Len(), "the honest one stays")
 			require.NotContains(t, string(out), base64.StdEncoding.EncodeToString([]byte(rawKey)))
 		})
 		t.Run(name+"/logs", func(t *testing.T) {
 			ld := plog.NewLogs()
 			rl := ld.ResourceLogs().AppendEmpty()
-			fill(rl.Resource().Attributes())
+			fillResource(rl.Resource())
 			rl.SetSchemaUrl(word)
 			sl := rl.ScopeLogs().AppendEmpty()
 			sl.SetSchemaUrl(word)
@@ -107,7 +118,7 @@ func TestNoKeyAnywhere(t *testing.T) {
 		t.Run(name+"/metrics", func(t *testing.T) {
 			md := pmetric.NewMetrics()
 			rm := md.ResourceMetrics().AppendEmpty()
-			fill(rm.Resource().Attributes())
+			fillResource(rm.Resource())
 			rm.SetSchemaUrl(word)
 			sm := rm.ScopeMetrics().AppendEmpty()
 			sm.SetSchemaUrl(word)
