@@ -52,13 +52,15 @@ func (d *demo) catchUp(ctx context.Context) error {
 // sendStretch sends the calls of a stretch of time and saves that they are sent. An interrupt is obeyed between slices;
 // after a kill the next run sends the stretch again, as calls of their own.
 func (d *demo) sendStretch(ctx context.Context, from, to time.Time, p *progress) error {
+	begun, cancel := d.outlasting(ctx)
+	defer cancel()
 	calls := d.plan.Between(from, to)
 	for len(calls) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		n := min(sliceCalls, len(calls))
-		if err := d.sendSlice(context.WithoutCancel(ctx), calls[:n]); err != nil {
+		if err := d.sendSlice(begun, calls[:n]); err != nil {
 			return err
 		}
 		p.add(n, calls[n-1].At)
@@ -67,7 +69,7 @@ func (d *demo) sendStretch(ctx context.Context, from, to time.Time, p *progress)
 		}
 	}
 	d.performed = to
-	if err := d.deliver(context.WithoutCancel(ctx), 1); err != nil {
+	if err := d.deliver(begun, 1); err != nil {
 		return err
 	}
 	return d.save(to)

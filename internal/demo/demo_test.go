@@ -113,6 +113,43 @@ func TestASecondRunSendsOnlyWhatIsMissing(t *testing.T) {
 	}
 }
 
+func TestAnInterruptIsNoFailure(t *testing.T) {
+	data := t.TempDir()
+	s := newStub(t, data)
+	ctx, cancel := context.WithCancel(context.Background())
+	opts := s.options(data, 30, &bytes.Buffer{})
+	s.onTraces = cancel // in the middle of the past
+	require.NoError(t, Run(ctx, opts), "%s", opts.Out)
+	require.Contains(t, opts.Out.(*bytes.Buffer).String(), "Stopped. The next run goes on")
+	first := len(s.spans)
+	require.Positive(t, first)
+
+	st, err := loadState(data)
+	require.NoError(t, err)
+	newest := time.Time{}
+	for _, span := range s.spans {
+		if span.start.After(newest) {
+			newest = span.start
+		}
+	}
+	require.False(t, st.SentUntil.Before(newest.Add(-time.Minute)), "what was delivered is not sent again")
+	require.True(t, st.SentUntil.Before(time.Now().AddDate(0, 0, -1)), "it stopped early")
+}
+
+func TestAnInterruptThatTheCollectorGotTooIsNoFailure(t *testing.T) {
+	data := t.TempDir()
+	s := newStub(t, data)
+	ctx, cancel := context.WithCancel(context.Background())
+	s.onTraces = func() {
+		cancel()
+		go s.CloseClientConnections()
+		s.refuse.Store(true)
+	}
+	var out bytes.Buffer
+	require.NoError(t, run(ctx, s.options(data, 1, &out), time.Second), "%s", &out)
+	require.Contains(t, out.String(), "Stopped; the collector")
+}
+
 func TestAnotherDatabaseStartsAnew(t *testing.T) {
 	data := t.TempDir()
 	s := newStub(t, data)
@@ -150,8 +187,7 @@ func TestShorten(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, `{
   "z": 1.50,
-  "a": [
-  ],
+  "a": [],
   "list": [
     {"x":1},
     {"x":2},

@@ -18,15 +18,16 @@ const (
 // live sends traffic of the present until the time is up or ctx ends.
 func (d *demo) live(ctx context.Context) error {
 	if d.opts.Live > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, d.opts.Live)
-		defer cancel()
+		var end context.CancelFunc
+		ctx, end = context.WithTimeout(ctx, d.opts.Live)
+		defer end()
 		d.say("Live traffic for %s ...", d.opts.Live)
 	} else {
 		d.say("Live traffic until you press Ctrl-C ...")
 	}
 	// A call under way is finished also after the end, so that both sides see its answer.
-	calling := context.WithoutCancel(ctx)
+	calling, cancel := d.outlasting(ctx)
+	defer cancel()
 	var g errgroup.Group
 	g.SetLimit(liveAtOnce)
 	dice := rand.New(rand.NewPCG(d.state.Seed, uint64(time.Now().UnixNano())))

@@ -35,17 +35,34 @@ type demo struct {
 	fleet      *fleet
 	// performed is where the past that was performed ends; what lies after state.SentUntil waits for its delivery.
 	performed time.Time
+	// stopLimit is how long a run may take to deliver what it has begun, after an interrupt.
+	stopLimit time.Duration
 }
 
-// Run fills in the past that is missing, prints how to look at it, and sends live traffic. It returns nil when ctx ends.
+// errUndelivered is returned when the collector went away before the last telemetry.
+var errUndelivered = errors.New("the collector does not take the last telemetry; the next run sends what it can of it")
+
+// Run fills in the past that is missing, prints how to look at it, and sends live traffic. It returns nil when ctx ends,
+// also when the collector was stopped by the same Ctrl-C.
 func Run(ctx context.Context, opts Options) error {
-	d := &demo{opts: opts, mirrorball: newMirrorball(opts.API, opts.Events)}
+	return run(ctx, opts, 10*time.Second)
+}
+
+func run(ctx context.Context, opts Options, stopLimit time.Duration) error {
+	d := &demo{opts: opts, mirrorball: newMirrorball(opts.API, opts.Events), stopLimit: stopLimit}
 	err := d.run(ctx)
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		d.say("Stopped. The next run goes on from here.")
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	switch {
+	case errors.Is(err, errUndelivered):
+		d.say("Stopped; %v.", errUndelivered)
+	case err == nil, errors.Is(err, context.Canceled):
+		d.say("Stopped. The next run goes on from here.")
+	default:
+		return err
+	}
+	return nil
 }
 
 func (d *demo) run(ctx context.Context) error {
@@ -129,12 +146,19 @@ func (d *demo) start() error {
 	return nil
 }
 
+// outlasting is a context that ends stopLimit after ctx does.
+func (d *demo) outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(d.stopLimit, cancel) })
+	return longer, func() { stop(); cancel() }
+}
+
 // stop delivers what is left, also after an interrupt.
 func (d *demo) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), d.stopLimit)
 	defer cancel()
 	if err := errors.Join(d.fleet.flush(ctx, 1), d.fleet.close(ctx), d.platform.close(ctx)); err != nil {
-		return fmt.Errorf("cannot deliver the last telemetry: %w", err)
+		return errUndelivered
 	}
 	return d.save(d.performed)
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,9 @@ import (
 // stub stands for a collector: it registers users and keeps what it is sent.
 type stub struct {
 	*httptest.Server
+
+	onTraces func()      // called with each delivery of spans
+	refuse   atomic.Bool // answer 503
 
 	mu            sync.Mutex
 	registrations []map[string]string
@@ -113,6 +117,13 @@ func (s *stub) register(w http.ResponseWriter, r *http.Request) {
 
 func (s *stub) traces(w http.ResponseWriter, r *http.Request) {
 	var in coltrace.ExportTraceServiceRequest
+	if s.onTraces != nil {
+		s.onTraces()
+	}
+	if s.refuse.Load() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
 	if !decode(w, r, &in) {
 		return
 	}

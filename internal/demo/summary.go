@@ -81,18 +81,19 @@ func shortenValue(d *json.Decoder, b *strings.Builder, indent string) error {
 
 func shortenObject(d *json.Decoder, b *strings.Builder, indent string) error {
 	b.WriteByte('{')
-	for i := 0; d.More(); i++ {
+	n := 0
+	for ; d.More(); n++ {
 		name, err := d.Token()
 		if err != nil {
 			return err
 		}
-		separate(b, i, indent)
+		separate(b, n, indent)
 		fmt.Fprintf(b, "%q: ", name)
 		if err := shortenValue(d, b, indent+"  "); err != nil {
 			return err
 		}
 	}
-	return closeWith(d, b, '}', indent)
+	return closeWith(d, b, '}', indent, n)
 }
 
 func shortenArray(d *json.Decoder, b *strings.Builder, indent string) error {
@@ -117,7 +118,7 @@ func shortenArray(d *json.Decoder, b *strings.Builder, indent string) error {
 		separate(b, n, indent)
 		fmt.Fprintf(b, "… %d more", more)
 	}
-	return closeWith(d, b, ']', indent)
+	return closeWith(d, b, ']', indent, n)
 }
 
 func separate(b *strings.Builder, n int, indent string) {
@@ -127,10 +128,13 @@ func separate(b *strings.Builder, n int, indent string) {
 	b.WriteString("\n" + indent + "  ")
 }
 
-func closeWith(d *json.Decoder, b *strings.Builder, end byte, indent string) error {
+func closeWith(d *json.Decoder, b *strings.Builder, end byte, indent string, n int) error {
 	if _, err := d.Token(); err != nil { // the closing bracket
 		return err
 	}
-	b.WriteString("\n" + indent + string(end))
+	if n > 0 {
+		b.WriteString("\n" + indent)
+	}
+	b.WriteByte(end)
 	return nil
 }
