@@ -1,10 +1,13 @@
 package usagestoreextension
 
 import (
+	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
@@ -12,8 +15,11 @@ import (
 	"go.opentelemetry.io/collector/extension/extensiontest"
 
 	"github.com/disco-platform/mirrorball/extension/usagestoreextension/internal/metadata"
+	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/apikey"
+	"github.com/disco-platform/mirrorball/internal/postgres"
 	"github.com/disco-platform/mirrorball/internal/postgres/embedded"
+	"github.com/disco-platform/mirrorball/internal/postgres/postgrestest"
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
@@ -91,4 +97,79 @@ func TestEmbeddedLifecycle(t *testing.T) {
 	err = third.Start(t.Context(), host)
 	require.ErrorContains(t, err, "pepper is not the one")
 	require.NotContains(t, err.Error(), "long enough")
+}
+
+// A server that is not there is waited for, and then named without its address.
+func TestServerAway(t *testing.T) {
+	s := newStore(t, func(c *Config) {
+		c.DataDir, c.StartTimeout = t.TempDir(), 300*time.Millisecond
+		c.DSN = "postgres://secretuser:secretword@127.0.0.1:1/secretdb"
+	})
+	err := s.Start(t.Context(), componenttest.NewNopHost())
+	require.ErrorContains(t, err, "`start_timeout`")
+	require.NotContains(t, err.Error(), "secret")
+	require.NoError(t, s.Shutdown(t.Context()))
+}
+
+// Two collectors with one database make the first keys once, and refused calls of both are added up.
+func TestTwoCollectorsOneDatabase(t *testing.T) {
+	dsn := postgrestest.NewDSN(t)
+	var stores []*usageStore
+	var folders []string
+	for range 2 {
+		folder := t.TempDir()
+		folders = append(folders, folder)
+		stores = append(stores, newStore(t, func(c *Config) {
+			c.DSN, c.DataDir, c.Pepper = configopaque.String(dsn), folder, "one pepper for both of them"
+		}))
+	}
+	done := make(chan error)
+	for _, s := range stores {
+		go func() { done <- s.Start(t.Context(), componenttest.NewNopHost()) }()
+	}
+	require.NoError(t, errors.Join(<-done, <-done))
+	keys, err := filepath.Glob(filepath.Join(filepath.Dir(folders[0]), "*", "*.key"))
+	require.NoError(t, err)
+	require.Len(t, keys, 2)
+
+	at := time.Date(2026, 11, 24, 7, 0, 30, 0, time.UTC)
+	for _, s := range stores {
+		s.Refusals().Note(at, netip.MustParseAddr("192.0.2.7"), "", apikey.RefusedMissing)
+		s.Refusals().Note(at, netip.MustParseAddr("192.0.2.8"), "", apikey.RefusedMissing)
+		require.NoError(t, s.Shutdown(t.Context()))
+	}
+	db := postgrestest.Open(t, postgres.Config{DSN: dsn})
+	var count int
+	var prefix string
+	err = db.Pool().QueryRow(t.Context(), `SELECT sum(count), string_agg(DISTINCT prefix::text, ' ') FROM refused_calls`).Scan(&count, &prefix)
+	require.NoError(t, err)
+	require.Equal(t, 4, count)
+	require.Equal(t, "192.0.2.0/24", prefix)
+}
+
+// What others ask for is there, and usage written through it is answered by the reader's side of the same database.
+func TestStore(t *testing.T) {
+	s := newStore(t, func(c *Config) {
+		c.DSN, c.DataDir, c.CountRequestsFrom = configopaque.String(postgrestest.NewDSN(t)), t.TempDir(), "client"
+	})
+	require.NoError(t, s.Start(t.Context(), componenttest.NewNopHost()))
+	var store Store = s
+	require.NotNil(t, store.Reader())
+	require.Equal(t, usage.VantageClient, store.CountedVantage())
+	require.Equal(t, usage.DefaultWindow, store.Window())
+	_, key, err := store.Accounts().Register(t.Context(), accounts.Registration{Email: "a@example.com", Organization: "A", Name: "A", Environment: "live"})
+	require.NoError(t, err)
+	id, err := store.Keys().Verify(t.Context(), key.Raw)
+	require.NoError(t, err)
+	r, err := store.Writer().Write(t.Context(), &usage.Batch{Events: []usage.Event{{
+		ID: usage.NamedID('t', "1"), Kind: usage.KindRequest, Vantage: usage.VantageClient, KeyID: id.KeyID, Time: time.Now(), Method: "GET", Route: "/",
+	}}})
+	require.NoError(t, err)
+	require.Equal(t, usage.Receipt{Stored: 1}, r)
+	require.NoError(t, store.Accounts().Revoke(t.Context(), id.KeyID))
+	require.Eventually(t, func() bool {
+		_, err := store.Keys().Verify(t.Context(), key.Raw)
+		return errors.Is(err, apikey.ErrRevoked)
+	}, 5*time.Second, 10*time.Millisecond)
+	require.NoError(t, s.Shutdown(t.Context()))
 }
