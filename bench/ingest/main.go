@@ -27,9 +27,9 @@ func main() {
 
 // run starts and stops everything. Whatever is started ends with it, also after Ctrl-C.
 func run() (err error) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	uninterrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeoutCause(ctx, budget, fmt.Errorf("not finished within %s: set BENCH_EVENTS to less", budget))
+	ctx, cancel := context.WithTimeoutCause(uninterrupted, budget, fmt.Errorf("not finished within %s: set BENCH_EVENTS to less", budget))
 	defer cancel()
 
 	p, err := planFromEnvironment()
@@ -62,7 +62,10 @@ func run() (err error) {
 	log.Print(machine)
 	began := time.Now()
 	failed := errors.Join(b.run(ctx), b.libraries(ctx))
-	if ctx.Err() != nil {
+	switch {
+	case uninterrupted.Err() != nil: // the results of an earlier run stay
+		return context.Cause(uninterrupted)
+	case ctx.Err() != nil:
 		failed = errors.Join(context.Cause(ctx), failed)
 	}
 	fmt.Printf("%s\n%s, %d events to a run, %d rounds, %s in all\n\n", machine, began.UTC().Format(time.DateTime),
