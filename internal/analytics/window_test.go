@@ -124,6 +124,8 @@ func TestDaysInWhichClocksChange(t *testing.T) {
 	w = parse(t, "2009-11-10T00:00:00Z", request{StartDate: "2009-10-31", EndDate: "2009-11-01", Timezone: stJohns})
 	require.Equal(t, []string{"2009-10-31", "2009-11-01"}, names(w))
 	require.Equal(t, []float64{24, 25}, hours(w))
+	w = parse(t, "2009-11-10T00:00:00Z", request{StartDate: "2009-11-01T03:00:00Z", EndDate: "2009-11-01", Timezone: stJohns})
+	require.Equal(t, []string{"2009-11-01"}, names(w), "clocks show 23:30 of the day before, again")
 }
 
 func TestBadWindows(t *testing.T) {
