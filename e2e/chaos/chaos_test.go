@@ -157,7 +157,7 @@ func (w *world) conclude(t *testing.T, ctx context.Context) {
 	w.done.add("COMMIT that met a reset", w.wire.Hits())
 	report, err := w.check(ctx, false)
 	t.Logf("faults: %s", &w.done)
-	t.Logf("slowest: %v; requests tried again: %d", w.slow, w.load.retries.Load())
+	t.Logf("slowest: %v; answers: %s", w.slow, &w.load.answers)
 	t.Logf("kills %d, events %d, lost %d, doubled %d, forged %d, late %d", w.done.kills(), report.Events,
 		report.Found[history.Lost], report.Found[history.Doubled], report.Found[history.Forged], report.Found[history.Late])
 	require.NoError(t, err)

@@ -63,22 +63,21 @@ type fault struct {
 	strike func(context.Context, *rand.Rand) error
 }
 
-// torment lets one fault after the other strike until ctx ends.
+// torment lets one fault after the other strike until ctx ends: each once, then by weight.
 func torment(ctx context.Context, rng *rand.Rand, rest time.Duration, faults []fault) error {
-	total := 0
+	var weighted []fault
 	for _, f := range faults {
-		total += f.weight
+		weighted = append(weighted, slices.Repeat([]fault{f}, f.weight)...)
 	}
-	for pause(ctx, between(rng, rest/4, rest)) {
-		n := rng.IntN(total)
-		for _, f := range faults {
-			if n -= f.weight; n < 0 {
-				// What has begun is mended also when the time is up.
-				if err := f.strike(context.WithoutCancel(ctx), rng); err != nil {
-					return err
-				}
-				break
-			}
+	first := rng.Perm(len(faults))
+	for n := 0; pause(ctx, between(rng, rest/4, rest)); n++ {
+		f := weighted[rng.IntN(len(weighted))]
+		if n < len(first) {
+			f = faults[first[n]]
+		}
+		// What has begun is mended also when the time is up.
+		if err := f.strike(context.WithoutCancel(ctx), rng); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -87,13 +86,22 @@ func torment(ctx context.Context, rng *rand.Rand, rest time.Duration, faults []f
 // collectorFaults are what happens to collectors.
 func (w *world) collectorFaults() []fault {
 	pick := func(rng *rand.Rand) *Collector { return w.collectors[rng.IntN(len(w.collectors))] }
+	atWork := func(ctx context.Context, rng *rand.Rand) *Collector { // in the middle of requests, if Postgres allows any
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		c := pick(rng)
+		if c.WaitReady(ctx) == nil {
+			pause(ctx, between(rng, 0, 500*time.Millisecond))
+		}
+		return c
+	}
 	return []fault{
-		{4, func(_ context.Context, rng *rand.Rand) error {
-			<-pick(rng).Signal(syscall.SIGKILL)
+		{5, func(ctx context.Context, rng *rand.Rand) error {
+			<-atWork(ctx, rng).Signal(syscall.SIGKILL)
 			w.done.add(killCollector, 1)
 			return nil
 		}},
-		{3, func(ctx context.Context, rng *rand.Rand) error { // a crash loop
+		{2, func(ctx context.Context, rng *rand.Rand) error { // a crash loop
 			c := pick(rng)
 			for range 1 + rng.IntN(4) {
 				next := c.NextStart()
@@ -105,7 +113,7 @@ func (w *world) collectorFaults() []fault {
 			}
 			return nil
 		}},
-		{2, func(ctx context.Context, rng *rand.Rand) error { // in the middle of its start
+		{1, func(ctx context.Context, rng *rand.Rand) error { // in the middle of its start
 			c := pick(rng)
 			next := c.NextStart()
 			c.Signal(syscall.SIGKILL)
@@ -115,14 +123,14 @@ func (w *world) collectorFaults() []fault {
 			w.done.add(killCollector, 2)
 			return nil
 		}},
-		{3, func(_ context.Context, rng *rand.Rand) error {
-			took := pick(rng).Terminate()
+		{4, func(ctx context.Context, rng *rand.Rand) error {
+			took := atWork(ctx, rng).Terminate()
 			w.done.add("SIGTERM of a collector", 1)
 			w.slowest("SIGTERM", took)
 			return nil
 		}},
 		{1, func(ctx context.Context, rng *rand.Rand) error {
-			c := pick(rng)
+			c := atWork(ctx, rng)
 			c.Signal(syscall.SIGSTOP)
 			pause(ctx, between(rng, 100*time.Millisecond, 3*time.Second))
 			c.Signal(syscall.SIGCONT)

@@ -54,29 +54,29 @@ func (p *Postgres) through(address string) (string, error) {
 	return u.String(), nil
 }
 
-// startTimeout covers crash recovery, and the wait for backends of a killed server to notice and end.
+// startTimeout covers crash recovery.
 const startTimeout = 60 * time.Second
 
-// start brings the server up. It tries again for a while: after kill -9 its backends hold the shared memory for a moment.
+// start brings the server up.
 func (p *Postgres) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	for {
-		server, err := embedded.Start(ctx, embedded.Config{Folder: p.folder, Port: p.port})
-		if err == nil {
-			p.server, p.dsn = server, server.DSN()
-			return nil
-		}
-		if !pause(ctx, 200*time.Millisecond) {
-			return fmt.Errorf("cannot start Postgres: %w", err)
-		}
+	server, err := embedded.Start(ctx, embedded.Config{Folder: p.folder, Port: p.port})
+	if err != nil {
+		return fmt.Errorf("cannot start Postgres: %w", err)
 	}
+	p.server, p.dsn = server, server.DSN()
+	return nil
 }
 
 // Stop ends the server in order, if it runs.
 func (p *Postgres) Stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.stop()
+}
+
+func (p *Postgres) stop() {
 	if p.server != nil {
 		_ = p.server.Stop()
 		p.server = nil
@@ -88,15 +88,39 @@ func (p *Postgres) Stop() {
 func (p *Postgres) Restart(ctx context.Context, signal syscall.Signal, down time.Duration) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	var children []int
 	if pid, err := p.postmaster(); err == nil {
+		children = childrenOf(pid)
 		_ = syscall.Kill(pid, signal)
 	}
-	if p.server != nil {
-		_ = p.server.Stop() // waits for the end of what the signal has begun
-		p.server = nil
-	}
+	p.stop() // waits for the end of what the signal has begun
+	awaitEnd(ctx, children)
 	pause(ctx, down)
 	return p.start(ctx)
+}
+
+// childrenOf are the processes that a process has started.
+func childrenOf(pid int) (children []int) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", pid))
+	if err != nil {
+		return nil
+	}
+	for field := range strings.FieldsSeq(string(text)) {
+		if child, err := strconv.Atoi(field); err == nil {
+			children = append(children, child)
+		}
+	}
+	return children
+}
+
+// awaitEnd waits for processes: those of a killed server notice its death, and hold its shared memory until then.
+func awaitEnd(ctx context.Context, pids []int) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for _, pid := range pids {
+		for syscall.Kill(pid, 0) == nil && pause(ctx, 10*time.Millisecond) {
+		}
+	}
 }
 
 // Ensure starts the server again if it has gone down by itself, as after a full disk.
@@ -106,10 +130,7 @@ func (p *Postgres) Ensure(ctx context.Context) error {
 	if conn, err := pgx.Connect(ctx, p.dsn); err == nil {
 		return conn.Close(ctx)
 	}
-	if p.server != nil {
-		_ = p.server.Stop()
-		p.server = nil
-	}
+	p.stop()
 	return p.start(ctx)
 }
 

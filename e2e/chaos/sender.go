@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,7 @@ type load struct {
 	complaints []string
 	taken      atomic.Int64 // acknowledged requests
 	retries    atomic.Int64
+	answers    tally // by status
 }
 
 func newLoad(h *history.History, collectors []*Collector) *load {
@@ -141,8 +143,10 @@ func (d *delivery) post(ctx context.Context, target *Collector) (history.Outcome
 	req.Header.Set("Authorization", "Bearer "+d.batch.key)
 	resp, err := d.client.Do(req)
 	if err != nil {
+		d.answers.add("none", 1)
 		return history.Unknown, err.Error()
 	}
+	d.answers.add(strconv.Itoa(resp.StatusCode), 1)
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
 	answer := fmt.Sprintf("%d %q", resp.StatusCode, text)
