@@ -59,15 +59,15 @@ func newPipeline(id sdkinstrumentation.Identity, opts []Option) (*Pipeline, erro
 	c := newConfig(opts)
 	p := &Pipeline{delivery: newDelivery(id.APIKey, c.base, c.timeout)}
 	client := p.delivery.client()
-	res := newResource(id)
-	spanExporter := newSpanExporter(newSpanClient(id.Endpoint, c, client), res)
+	spans := &spanExporter{client: newSpanClient(id.Endpoint, c, client)}
 	logExporter, err1 := newLogExporter(id.Endpoint, c, client)
 	metricExporter, err2 := newMetricExporter(id.Endpoint, c, client)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	p.spans = newBatcher("traces", c.spanQueue, spanExporter.export, &p.drops)
+	p.spans = newBatcher("traces", c.spanQueue, spans.export, &p.drops)
 	p.logs = newBatcher("logs", c.logQueue, logExporter.Export, &p.drops)
+	res := newResource(id)
 	p.tracers = sdktrace.NewTracerProvider(
 		sdktrace.WithResource(res),
 		sdktrace.WithSampler(sdktrace.AlwaysSample()),

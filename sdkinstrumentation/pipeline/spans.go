@@ -8,7 +8,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
-	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -49,37 +48,30 @@ const statusError = 2 // tracepb.Status_STATUS_CODE_ERROR
 // more than all that the instrumented call itself costs. The client wants messages too; it gets one whose content
 // is already encoded, as unknown fields, which protobuf writes as they are.
 type spanExporter struct {
-	client   otlptrace.Client
-	resource []byte // encoded, with its tag
+	client otlptrace.Client
 	// Buffers of the one goroutine that exports.
-	batch, spans, span, value []byte
+	batch, header, spans, span, value []byte
 }
 
-func newSpanExporter(client otlptrace.Client, res *resource.Resource) *spanExporter {
-	e := &spanExporter{client: client}
-	var body []byte
-	for _, kv := range res.Attributes() {
-		body = e.appendKeyValue(body, resourceAttributes, kv)
-	}
-	e.resource = appendBytes(nil, resourceSpansResource, body)
-	return e
-}
-
-// export sends spans of one tracer: the pipeline has no other.
+// export sends spans that share a resource and a tracer: the pipeline has one of each.
 func (e *spanExporter) export(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	e.spans = e.spans[:0]
 	for _, s := range spans {
 		e.span = e.appendSpan(e.span[:0], s)
 		e.spans = appendBytes(e.spans, scopeSpansSpans, e.span)
 	}
-	instrumentation := spans[0].InstrumentationScope()
-	scope := appendString(appendString(nil, scopeName, instrumentation.Name), scopeVersion, instrumentation.Version)
-	scope = appendBytes(nil, scopeSpansScope, scope)
+	e.header = e.header[:0]
+	for _, kv := range spans[0].Resource().Attributes() {
+		e.header = e.appendKeyValue(e.header, resourceAttributes, kv)
+	}
+	e.batch = appendBytes(e.batch[:0], resourceSpansResource, e.header)
 
-	e.batch = append(e.batch[:0], e.resource...)
+	tracer := spans[0].InstrumentationScope()
+	e.span = appendString(appendString(e.span[:0], scopeName, tracer.Name), scopeVersion, tracer.Version)
+	e.header = appendBytes(e.header[:0], scopeSpansScope, e.span)
 	e.batch = protowire.AppendTag(e.batch, resourceSpansScopeSpans, protowire.BytesType)
-	e.batch = protowire.AppendVarint(e.batch, uint64(len(scope)+len(e.spans)))
-	e.batch = append(append(e.batch, scope...), e.spans...)
+	e.batch = protowire.AppendVarint(e.batch, uint64(len(e.header)+len(e.spans)))
+	e.batch = append(append(e.batch, e.header...), e.spans...)
 
 	message := &tracepb.ResourceSpans{}
 	message.ProtoReflect().SetUnknown(e.batch)

@@ -57,7 +57,7 @@ func TestEncodingEqualsOpenTelemetrys(t *testing.T) {
 	}.Snapshots()
 
 	var ours, theirs received
-	require.NoError(t, newSpanExporter(&ours, res).export(context.Background(), spans))
+	require.NoError(t, (&spanExporter{client: &ours}).export(context.Background(), spans))
 	require.NoError(t, otlptrace.NewUnstarted(&theirs).ExportSpans(context.Background(), spans))
 	for _, s := range theirs.spans.ScopeSpans[0].Spans {
 		s.Flags = 0 // sampled, or not, is none of the collector's business
@@ -76,7 +76,7 @@ func TestEncodingAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerR
 	for i := range stubs {
 		stubs[i] = tracetest.SpanStub{Name: "GET", Resource: res, Attributes: []attribute.KeyValue{attribute.String("k", "v"), attribute.Int("n", 1)}}
 	}
-	spans, e := stubs.Snapshots(), newSpanExporter(discard{}, res)
+	spans, e := stubs.Snapshots(), &spanExporter{client: discard{}}
 	require.Less(t, testing.AllocsPerRun(10, func() { _ = e.export(context.Background(), spans) }), 20.0)
 }
 
