@@ -17,20 +17,55 @@ func (c *checker) statistics() {
 		}
 		got[cell.CellID] = got[cell.CellID].plus(cell.Sums)
 	}
-	differing := map[family]int64{}
 	for id, sums := range want {
 		if got[id] != sums {
-			c.differs(id, got[id], sums, differing)
+			c.differs(id, got[id], sums)
 		}
 	}
 	for id, sums := range got {
 		if _, known := want[id]; !known && sums != (Sums{}) {
-			c.differs(id, sums, Sums{}, differing)
+			c.differs(id, sums, Sums{})
 		}
 	}
-	wantAll, gotAll := sumUp(want), sumUp(got)
-	for f, moved := range differing {
-		excess := gotAll[f] - wantAll[f]
+	c.compareCounts(countBuckets(want), countBuckets(got))
+}
+
+func (c *checker) differs(id CellID, got, want Sums) {
+	c.found(Finding{Class: Miscounted, Key: id.Key, Time: id.Bucket, N: 1, Detail: fmt.Sprintf("%s holds %+v, a recount gives %+v", id, got, want)})
+}
+
+// family is a dimension of a key, all values together.
+type family struct {
+	key, vantage string
+	dimension    Dimension
+}
+
+func countBuckets(cells map[CellID]Sums) map[family]map[time.Time]int64 {
+	counts := map[family]map[time.Time]int64{}
+	for id, sums := range cells {
+		f := family{id.Key, id.Vantage, id.Dimension}
+		if counts[f] == nil {
+			counts[f] = map[time.Time]int64{}
+		}
+		counts[f][id.Bucket] += sums.Count
+	}
+	return counts
+}
+
+// compareCounts says what became of a count that is not where it should be.
+func (c *checker) compareCounts(want, got map[family]map[time.Time]int64) {
+	for f, buckets := range got {
+		var excess, moved int64
+		for bucket, n := range buckets {
+			more := n - want[f][bucket]
+			excess += more
+			moved += max(more, 0)
+		}
+		for bucket, n := range want[f] {
+			if _, there := buckets[bucket]; !there {
+				excess -= n
+			}
+		}
 		switch {
 		case excess > 0:
 			c.found(Finding{Class: Doubled, Key: f.key, N: excess, Detail: fmt.Sprintf("%s of %s count %d more than there are", f.dimension, f.key, excess)})
@@ -40,29 +75,8 @@ func (c *checker) statistics() {
 	}
 }
 
-// family is all buckets and values of a dimension of a key.
-type family struct {
-	key, vantage string
-	dimension    Dimension
-}
-
-func (id CellID) family() family { return family{id.Key, id.Vantage, id.Dimension} }
-
 func (id CellID) String() string {
 	return fmt.Sprintf("%s %s %s %s %q", id.Key, id.Vantage, id.Bucket.Format(time.RFC3339), id.Dimension, id.Value)
-}
-
-func (c *checker) differs(id CellID, got, want Sums, differing map[family]int64) {
-	c.found(Finding{Class: Miscounted, Key: id.Key, Time: id.Bucket, N: 1, Detail: fmt.Sprintf("%s holds %+v, a recount gives %+v", id, got, want)})
-	differing[id.family()] += max(got.Count-want.Count, 0)
-}
-
-func sumUp(cells map[CellID]Sums) map[family]int64 {
-	all := map[family]int64{}
-	for id, sums := range cells {
-		all[id.family()] += sums.Count
-	}
-	return all
 }
 
 // recount works the statistics out from the rows.
