@@ -87,6 +87,9 @@ func readStat(path string) (s stat, err error) {
 	}
 	pid, _, _ := bytes.Cut(text, []byte(" "))
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+	if len(fields) < 15 {
+		return s, fmt.Errorf("cannot read %s: too short", path)
+	}
 	field := func(number int) int64 {
 		n, failed := strconv.ParseInt(string(fields[number-3]), 10, 64)
 		err = errors.Join(err, failed)
