@@ -248,10 +248,12 @@ func TestTransportContinuesTheHeadersTrace(t *testing.T) {
 	in, collector := start(t)
 	req := request(t, context.Background(), http.MethodGet, "https://api.disco.example/agents", "")
 	req.Header.Set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")
-	send(t, in.Transport(&api{}), req)
+	server := &api{}
+	send(t, in.Transport(server), req)
 	got := spans(t, in, collector)
 	require.Equal(t, "0af7651916cd43dd8448eb211c80319c", got[0].TraceID)
 	require.Equal(t, "b7ad6b7169203331", got[0].ParentID)
+	require.Equal(t, "00-"+got[0].TraceID+"-"+got[0].SpanID+"-00", server.requests[0].Header.Get("traceparent"))
 }
 
 func TestTransportMetrics(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -154,27 +155,27 @@ func TestCollectorUnavailableForAWhile(t *testing.T) {
 // A connection refused is what a restart looks like.
 func TestCollectorRestarts(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := listener.Addr().String()
-	require.NoError(t, listener.Close())
-
-	in := start("http://"+address, quickRetry)
+	collector := &restarting{refuse: 3}
+	in := start("http://collector", pipeline.WithRoundTripper(collector), quickRetry)
 	call(t, in)
-	flushed := make(chan error, 1)
-	ctx := within(t, 30*time.Second)
-	go func() { flushed <- in.Flush(ctx) }()
-
-	collector := &otlptest.Collector{}
-	listener, err = net.Listen("tcp", address)
-	require.NoError(t, err)
-	server := &http.Server{Handler: collector, ReadHeaderTimeout: time.Second}
-	go func() { _ = server.Serve(listener) }()
-	defer func() { _ = server.Close() }()
-
-	require.NoError(t, <-flushed)
+	require.NoError(t, in.Flush(within(t, 30*time.Second)))
 	require.Len(t, collector.Spans(), 1)
 	require.NoError(t, in.Shutdown(within(t, 10*time.Second)))
+	require.Empty(t, in.Dropped())
+}
+
+// restarting refuses the first connections.
+type restarting struct {
+	otlptest.Collector
+	refuse int32
+	seen   atomic.Int32
+}
+
+func (r *restarting) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Path == "/v1/traces" && r.seen.Add(1) <= r.refuse {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	}
+	return r.Collector.RoundTrip(req)
 }
 
 // Whatever is wrong with the collector: calls go through, Flush says so, Shutdown keeps its deadline, and each span that
