@@ -75,6 +75,8 @@ func checkOrganization(name, id string) error {
 		return &FieldError{"organization", "cannot be given together with organization_id"}
 	case id == "" && name == "":
 		return &FieldError{"organization", "is required"}
+	case id != "":
+		return checkText("organization_id", id, maxOrganization)
 	}
 	return checkText("organization", name, maxOrganization)
 }

@@ -79,6 +79,9 @@ func TestBadQueries(t *testing.T) {
 	f(strings.Repeat("x", 5000)+"=1", "is unknown", "query."+strings.Repeat("x", 100)+"…")
 	f("environment=prod", "sandbox, live", "query.environment")
 	f("user_id=usr_1&key_id=key_1", "one of user_id, organization_id, key_id", "query.user_id")
+	f("user_id=%00", "is not an id", "query.user_id")
+	f("organization_id=org_%ff", "is not an id", "query.organization_id")
+	f("key_id="+strings.Repeat("k", 3000), "is not an id", "query.key_id")
 	f("key_id=key_1&environment=live", "one of user_id, organization_id, key_id", "query.user_id")
 	for _, top := range []string{"0", "101", "-1", "ten", "1e1", "99999999999999999999"} {
 		detail, _ := b.problem(b.get("live", "/analytics/usage?top="+top), 400, "invalid-request")
@@ -127,6 +130,7 @@ func TestBadRegistrations(t *testing.T) {
 	f(`{`+good+`,"email":"eve@example.com"}`, "email twice", "body")
 	f(`{`+good+`,"name":5}`, "expected string", "body.name")
 	f(`{"email":"a\u0000b@example.com","organization":"Engines"}`, "", "body.email")
+	f(`{"email":"a@b.co","organization_id":"org_\u0000"}`, "control characters", "body.organization_id")
 	f("{\"email\":\"\xff@example.com\",\"organization\":\"Engines\"}", "", "body")
 	f(`{`+good+`,"`+strings.Repeat("x", 50_000)+`":1}`, "unexpected property", "body."+strings.Repeat("x", 95)+"…")
 	f(`[]`, "expected object", "body")

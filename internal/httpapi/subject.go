@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -32,6 +33,9 @@ func subjectOf(caller *apikey.Identity, p SubjectParams) (analytics.Subject, err
 	if len(p.given()) > 1 && !(p.KeyID == "" && p.Environment != "" && len(p.given()) == 2) {
 		return analytics.Subject{}, &analytics.ParameterError{Parameter: "user_id", Message: "give one of user_id, organization_id, key_id; environment goes with the first two"}
 	}
+	if err := p.checkIDs(); err != nil {
+		return analytics.Subject{}, err
+	}
 	environment, err := parseEnvironment(p.Environment)
 	return analytics.Subject{UserID: p.UserID, OrganizationID: p.OrganizationID, KeyID: p.KeyID, Environment: environment}, err
 }
@@ -41,6 +45,18 @@ func ownSubject(caller *apikey.Identity) analytics.Subject {
 		return analytics.Subject{KeyID: caller.KeyID, Environment: caller.Environment}
 	}
 	return analytics.Subject{UserID: caller.UserID, Environment: caller.Environment}
+}
+
+// anID is what ids look like; others need not be looked for.
+var anID = regexp.MustCompile(`^[a-z]{3}_[0-9A-Za-z]{1,64}$`)
+
+func (p SubjectParams) checkIDs() error {
+	for name, id := range map[string]string{"user_id": p.UserID, "organization_id": p.OrganizationID, "key_id": p.KeyID} {
+		if id != "" && !anID.MatchString(id) {
+			return &analytics.ParameterError{Parameter: name, Message: "is not an id, such as usr_, org_ or key_ with letters and digits after it"}
+		}
+	}
+	return nil
 }
 
 // given says which parameters are set, as details of a refusal.
