@@ -1,4 +1,4 @@
-// Mirrorctl is the operator's tool: keys, proof of the statistics, and a demo.
+// Command mirrorctl is the operator's tool: keys, proof of the statistics, and a demo.
 package main
 
 import (

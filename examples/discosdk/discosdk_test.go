@@ -75,7 +75,7 @@ func attributesOf(t *testing.T, r *tracetest.SpanRecorder, kind trace.SpanKind) 
 	require.Equal(t, kind, last.SpanKind())
 	out := map[attribute.Key]string{}
 	for _, a := range last.Attributes() {
-		out[a.Key] = a.Value.Emit()
+		out[a.Key] = a.Value.String()
 	}
 	return out
 }

@@ -1,4 +1,4 @@
-// Quickstart makes one payment with the Disco SDK, which reports the call to Mirrorball by itself.
+// Command quickstart makes one payment with the Disco SDK, which reports the call to Mirrorball by itself.
 //
 //	DISCO_API_KEY=dk_test_… DISCO_BASE_URL=http://127.0.0.1:9090 go run ./examples/quickstart
 package main
