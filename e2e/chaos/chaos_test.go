@@ -37,11 +37,11 @@ type form struct {
 func chosenForm(t *testing.T) form {
 	text := os.Getenv(variableSeconds)
 	if text == "" {
-		return form{calm: 3 * time.Second, faults: 30 * time.Second, rest: 1500 * time.Millisecond, outage: 4 * time.Second, collectors: 3, fullDisks: 1}
+		return form{calm: 3 * time.Second, faults: 30 * time.Second, rest: time.Second, outage: 4 * time.Second, collectors: 3, fullDisks: 1}
 	}
 	seconds, err := strconv.Atoi(text)
 	require.NoError(t, err, variableSeconds)
-	return form{calm: 10 * time.Second, faults: time.Duration(seconds) * time.Second, rest: 1500 * time.Millisecond, outage: 30 * time.Second, collectors: 4, fullDisks: 3}
+	return form{calm: 10 * time.Second, faults: time.Duration(seconds) * time.Second, rest: time.Second, outage: 30 * time.Second, collectors: 4, fullDisks: 3}
 }
 
 // Whatever is killed, cut off or repeated: what was acknowledged is there, once, and statistics equal a recount.
@@ -60,9 +60,10 @@ func TestKillsAndOutages(t *testing.T) {
 		group, ctx := errgroup.WithContext(ctx)
 		ctx, cancel := context.WithTimeout(ctx, f.faults)
 		defer cancel()
+		w.wire.ResetCommits(9)
 		collectors, database := split(w.rng), split(w.rng)
-		group.Go(func() error { return torment(ctx, collectors, f.rest, w.collectorFaults()) })
-		group.Go(func() error { return torment(ctx, database, f.rest, w.databaseFaults()) })
+		group.Go(func() error { return w.torment(ctx, collectors, f.rest, w.collectorFaults()) })
+		group.Go(func() error { return w.torment(ctx, database, f.rest, w.databaseFaults()) })
 		return group.Wait()
 	}))
 	w.conclude(t, ctx)

@@ -63,8 +63,9 @@ type fault struct {
 	strike func(context.Context, *rand.Rand) error
 }
 
-// torment lets one fault after the other strike until ctx ends: each once, then by weight.
-func torment(ctx context.Context, rng *rand.Rand, rest time.Duration, faults []fault) error {
+// torment lets one fault after the other strike until ctx ends: each once, then by weight. Between two of them it waits
+// until senders have got somewhere, for a while: kills of what does nothing show nothing.
+func (w *world) torment(ctx context.Context, rng *rand.Rand, rest time.Duration, faults []fault) error {
 	var weighted []fault
 	for _, f := range faults {
 		weighted = append(weighted, slices.Repeat([]fault{f}, f.weight)...)
@@ -75,12 +76,21 @@ func torment(ctx context.Context, rng *rand.Rand, rest time.Duration, faults []f
 		if n < len(first) {
 			f = faults[first[n]]
 		}
+		w.progress(ctx)
 		// What has begun is mended also when the time is up.
 		if err := f.strike(context.WithoutCancel(ctx), rng); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// progress returns when some requests have been acknowledged, or after two seconds.
+func (w *world) progress(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	for enough := w.load.taken.Load() + 5; w.load.taken.Load() < enough && pause(ctx, 10*time.Millisecond); {
+	}
 }
 
 // collectorFaults are what happens to collectors.

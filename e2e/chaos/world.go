@@ -143,7 +143,10 @@ func (w *world) populate(ctx context.Context, customers int) error {
 		}
 		w.people.customers = append(w.people.customers, c)
 	}
-	w.load = newLoad(w.history, w.collectors)
+	if w.load, err = newLoad(w.history, w.collectors); err != nil {
+		return err
+	}
+	w.atEnd(w.load.close)
 	return nil
 }
 
