@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/netip"
 	"strings"
 
@@ -63,7 +64,7 @@ func appendRow(dst []byte, r *record) ([]byte, error) {
 		dst = appendInt4(dst, r.counted[d])
 	}
 	dst = appendInt4(dst, durationMicros(e))
-	dst = appendInt2(dst, int16(e.Status))
+	dst = appendInt2(dst, int16(min(max(e.Status, 0), math.MaxInt16)))
 	dst = appendInt2(dst, int16(e.Kind))
 	dst = appendInt2(dst, int16(e.Vantage))
 	dst = appendInt2(dst, flags(e))

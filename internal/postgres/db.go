@@ -146,12 +146,21 @@ const enterReader = `SELECT set_config('role', $1, true), set_config('mirrorball
 // row-level security sees to it.
 func (db *DB) ReadAs(ctx context.Context, s Scope, fn func(pgx.Tx) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	return pgx.BeginTxFunc(ctx, db.read, options, func(tx pgx.Tx) error {
+	var own error
+	err := pgx.BeginTxFunc(ctx, db.read, options, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, enterReader, readerRole, s.keys(), s.all()); err != nil {
-			return fmt.Errorf("cannot become the role that reads: %w", public(err))
+			return err
 		}
-		return fn(tx)
+		own = fn(tx)
+		return own
 	})
+	switch {
+	case own != nil:
+		return own
+	case err != nil:
+		return fmt.Errorf("cannot read as %s: %w", readerRole, public(err))
+	}
+	return nil
 }
 
 func (s Scope) keys() string {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/disco-platform/mirrorball/internal/postgres"
@@ -167,4 +168,52 @@ func TestErrorsAreDiscreet(t *testing.T) {
 	require.ErrorContains(t, err, "23514")
 	require.NotContains(t, err.Error(), "secret")
 	require.Equal(t, "0", text(t, db, `SELECT count(*) FROM audit_logs`), "nothing of a failed batch is stored")
+}
+
+// Connections are cut at any moment, COMMIT included. A writer that tries again until it is told that the batch is stored
+// loses nothing and counts nothing twice.
+func TestCutConnections(t *testing.T) {
+	t.Parallel()
+	db := postgrestest.New(t)
+	w := postgres.NewWriter(db, postgres.WriterConfig{})
+	const batches, size = 12, 50
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for n := range batches {
+			batch := &usage.Batch{}
+			for i := range size {
+				batch.Events = append(batch.Events, request(n*size+i))
+			}
+			for {
+				_, err := w.Write(t.Context(), batch)
+				if err == nil || t.Context().Err() != nil {
+					break
+				}
+				if usage.IsPermanent(err) {
+					t.Errorf("a cut connection is no permanent error: %v", err)
+					return
+				}
+			}
+		}
+	}()
+	conn, err := pgx.ConnectConfig(t.Context(), db.Pool().Config().ConnConfig)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(t.Context()) }()
+	cut := 0
+	for running := true; running; {
+		tag, err := conn.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+			WHERE datname = current_database() AND pid <> pg_backend_pid() AND random() < 0.4`)
+		require.NoError(t, err)
+		cut += int(tag.RowsAffected())
+		select {
+		case <-done:
+			running = false
+		case <-time.After(8 * time.Millisecond):
+		}
+	}
+	require.Positive(t, cut)
+	report := requireEqualToRecount(t, db)
+	require.Equal(t, int64(batches*size), report.Events)
+	t.Logf("%d connections were cut", cut)
 }

@@ -128,3 +128,23 @@ func TestStartFailsClearly(t *testing.T) {
 	_, err = Start(ended, Config{Folder: folder})
 	require.ErrorIs(t, err, context.Canceled)
 }
+
+// Below a folder that is closed to the server's user, its files go elsewhere and a link says where.
+func TestUnreachableFolder(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root runs the server as another user")
+	}
+	parent := filepath.Dir(serverFolder(t))
+	require.NoError(t, os.Chmod(parent, 0o700))
+	folder := filepath.Join(parent, "postgres")
+	for range 2 {
+		s, err := Start(t.Context(), Config{Folder: folder})
+		require.NoError(t, err)
+		target, err := os.Readlink(folder)
+		require.NoError(t, err)
+		require.Equal(t, target, s.Folder())
+		t.Cleanup(func() { require.NoError(t, os.RemoveAll(target)) })
+		run(t, s.DSN(), `CREATE TABLE IF NOT EXISTS kept (n int)`)
+		require.NoError(t, s.Stop())
+	}
+}
