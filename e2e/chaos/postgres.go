@@ -57,16 +57,20 @@ func (p *Postgres) through(address string) (string, error) {
 // startTimeout covers crash recovery.
 const startTimeout = 60 * time.Second
 
-// start brings the server up.
+// start brings the server up. Like whoever looks after a server, it tries again when that fails.
 func (p *Postgres) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	server, err := embedded.Start(ctx, embedded.Config{Folder: p.folder, Port: p.port})
-	if err != nil {
-		return fmt.Errorf("cannot start Postgres: %w", err)
+	for {
+		server, err := embedded.Start(ctx, embedded.Config{Folder: p.folder, Port: p.port})
+		if err == nil {
+			p.server, p.dsn = server, server.DSN()
+			return nil
+		}
+		if !pause(ctx, 200*time.Millisecond) {
+			return fmt.Errorf("cannot start Postgres: %w", err)
+		}
 	}
-	p.server, p.dsn = server, server.DSN()
-	return nil
 }
 
 // Stop ends the server in order, if it runs.
