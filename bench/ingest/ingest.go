@@ -21,6 +21,13 @@ func (r *collecting) once(ctx context.Context, raw written) (rate float64, err e
 	log.Printf("collector: %.0f events/s (%.2f of raw COPY), %.0f B/event, %.0f B/event of WAL, %.0f MiB",
 		in.rate(), in.rate()/raw.rate(), in.diskPerEvent(), in.walPerEvent(), mebibytes(in.memory.peak))
 	in.addTo(r.report, raw)
+	sizes, err := r.db.sizes(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for table, n := range sizes {
+		r.report.add("disk_"+table, float64(n)/float64(r.stored))
+	}
 	return in.rate(), nil
 }
 

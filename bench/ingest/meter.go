@@ -39,3 +39,22 @@ func (m *meter) read(ctx context.Context, w *written) error {
 	w.wal, w.disk = wal-m.wal, disk-m.disk
 	return nil
 }
+
+// tables are what the bytes of an event on disk are told apart by.
+var tables = []string{"audit_logs", "usage_statistics", "agent_activity", "admissions"}
+
+// sizes are the bytes of tables, with their partitions and indexes.
+func (db *database) sizes(ctx context.Context) (map[string]int64, error) {
+	const bytes = `
+		SELECT (pg_total_relation_size($1::text::regclass)
+			+ coalesce((SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree($1::text::regclass) WHERE level > 0), 0))::bigint`
+	all := map[string]int64{}
+	for _, table := range tables {
+		n, err := db.number(ctx, bytes, table)
+		if err != nil {
+			return nil, err
+		}
+		all[table] = n
+	}
+	return all, nil
+}

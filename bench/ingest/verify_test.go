@@ -44,6 +44,11 @@ func TestVerify(t *testing.T) {
 			_, err = postgres.NewWriter(store, postgres.WriterConfig{}).Write(t.Context(), &usage.Batch{Events: events})
 			require.NoError(t, err)
 			require.NoError(t, db.exec(t.Context(), tt.damage))
+			sizes, err := db.sizes(t.Context())
+			require.NoError(t, err)
+			for _, table := range tables {
+				require.Positive(t, sizes[table], table)
+			}
 			if err := verify(t.Context(), db, 3); tt.want == "" {
 				require.NoError(t, err)
 			} else {
