@@ -9,8 +9,11 @@ host=${MIRRORBALL_HOST:-127.0.0.1}
 mkdir -p "$MIRRORBALL_DATA"
 log=$MIRRORBALL_DATA/mirrorball.log
 
+# In a process group of its own, so that Ctrl-C ends the demo first: its last usage still finds a collector.
+set -m
 bin/mirrorball --config examples/local.yaml >"$log" 2>&1 &
 collector=$!
+set +m
 stop() {
   kill -TERM "$collector" 2>/dev/null || true
   wait "$collector" 2>/dev/null || true
