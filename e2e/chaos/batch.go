@@ -99,9 +99,7 @@ func (f *factory) spans(size int, sender customer, vantage string) (*batch, erro
 			owner = f.customer()
 		}
 		e := f.call(owner, vantage)
-		if e.Invalid {
-			e.LedgerKey = sender.id
-		}
+		e.LedgerKey = sender.id
 		b.events = append(b.events, e)
 		f.span(spans.AppendEmpty(), e, owner)
 	}

@@ -91,7 +91,10 @@ func newPool(ctx context.Context, cfg Config, name string, timeout time.Duration
 	params["timezone"] = "UTC"
 	params["statement_timeout"] = strconv.FormatInt(timeout.Milliseconds(), 10)
 	params["lock_timeout"] = strconv.FormatInt(lockTimeout.Milliseconds(), 10)
-	params["idle_in_transaction_session_timeout"] = "60000"
+	// A peer that vanished behind a half-open connection holds its row locks for as long.
+	params["idle_in_transaction_session_timeout"] = "15000"
+	// Acknowledged means committed, whatever the server's default is.
+	params["synchronous_commit"] = "on"
 	pc.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		pgxdecimal.Register(conn.TypeMap())
 		return nil

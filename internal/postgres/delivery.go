@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -27,10 +28,10 @@ type refusedRecord struct {
 func (w *Writer) prepare(ctx context.Context, batch *usage.Batch) (*delivery, error) {
 	keys := map[string]int32{}
 	for i := range batch.Events {
-		keys[batch.Events[i].KeyID] = nobody
+		keys[batch.Events[i].KeyID], keys[batch.Events[i].ReporterID] = nobody, nobody
 	}
 	for i := range batch.Totals {
-		keys[batch.Totals[i].KeyID] = nobody
+		keys[batch.Totals[i].KeyID], keys[batch.Totals[i].ReporterID] = nobody, nobody
 	}
 	for _, list := range [][]usage.Rejection{batch.Rejections, batch.Notes} {
 		for i := range list {
@@ -48,7 +49,7 @@ func (w *Writer) prepare(ctx context.Context, batch *usage.Batch) (*delivery, er
 		d.notes = append(d.notes, refusedRecord{&batch.Notes[i], keys[batch.Notes[i].KeyID]})
 	}
 	for i := range batch.Totals {
-		d.totals = append(d.totals, total{&batch.Totals[i], keys[batch.Totals[i].KeyID]})
+		d.totals = append(d.totals, total{&batch.Totals[i], keys[batch.Totals[i].KeyID], keys[sender(batch.Totals[i].ReporterID, batch.Totals[i].KeyID)]})
 	}
 	return d, w.prepareEvents(ctx, d, batch.Events, keys)
 }
@@ -61,8 +62,9 @@ func (w *Writer) prepareEvents(ctx context.Context, d *delivery, events []usage.
 	for i := range events {
 		r := &records[i]
 		r.event, r.key, r.micros = &events[i], keys[events[i].KeyID], events[i].Time.UnixMicro()
+		r.reporter = keys[sender(events[i].ReporterID, events[i].KeyID)]
 		if !held(events[i].Time) {
-			d.refused = append(d.refused, refusedRecord{outOfPlace(r.event, d.received), r.key})
+			d.refused = append(d.refused, refusedRecord{outOfPlace(r.event, d.received), r.reporter})
 			continue
 		}
 		words.add(r)
@@ -72,13 +74,16 @@ func (w *Writer) prepareEvents(ctx context.Context, d *delivery, events []usage.
 	for _, r := range kept {
 		if !r.storable() {
 			rejection := unstorable(r)
-			d.refused = append(d.refused, refusedRecord{&rejection, r.key})
+			d.refused = append(d.refused, refusedRecord{&rejection, r.reporter})
 			continue
 		}
 		d.records = append(d.records, r)
 	}
 	return w.dictionary.resolve(ctx, words, d.records, w.admissions)
 }
+
+// sender is the key that a record is booked under in the ledger.
+func sender(reporterID, keyID string) string { return cmp.Or(reporterID, keyID) }
 
 func (r *record) storable() bool {
 	for _, w := range r.words {
@@ -95,5 +100,5 @@ func outOfPlace(e *usage.Event, received time.Time) *usage.Rejection {
 	if e.Time.After(received) {
 		reason = usage.ReasonInFuture
 	}
-	return &usage.Rejection{KeyID: e.KeyID, Reason: reason, Count: 1, Detail: "no partition holds the event's time", Record: idAndTime(e)}
+	return &usage.Rejection{KeyID: sender(e.ReporterID, e.KeyID), Reason: reason, Count: 1, Detail: "no partition holds the event's time", Record: idAndTime(e)}
 }

@@ -33,7 +33,7 @@ func newOutcome(d *delivery) *outcome {
 
 func (o *outcome) repeat(records []*record) {
 	for _, r := range records {
-		o.ledger[ledgerLine{r.key, outcomeRepeated}]++
+		o.ledger[ledgerLine{r.reporter, outcomeRepeated}]++
 	}
 }
 
@@ -61,12 +61,12 @@ func (o *outcome) insert(ctx context.Context, tx pgx.Tx, records []*record, by w
 	}
 	o.stored = stored
 	for _, r := range stored {
-		o.ledger[ledgerLine{r.key, outcomeStored}]++
+		o.ledger[ledgerLine{r.reporter, outcomeStored}]++
 	}
 	o.repeat(repeats)
 	for _, r := range bad {
 		rejection := unstorable(r)
-		o.refuse(r.key, &rejection)
+		o.refuse(r.reporter, &rejection)
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (o *outcome) totals(ctx context.Context, tx pgx.Tx, totals []total, by way)
 	}
 	bad, err := isolateTotals(ctx, tx, totals, o.ledger)
 	for _, t := range bad {
-		o.refuse(t.key, &usage.Rejection{
+		o.refuse(t.reporter, &usage.Rejection{
 			Reason: usage.ReasonUnstorable, Count: 1, Detail: "Postgres refused the total for its content",
 			Record: fmt.Sprintf(`{"stream":"%x"}`, t.Stream),
 		})
@@ -121,7 +121,7 @@ func (o *outcome) receipt() usage.Receipt {
 // unstorable says what became of an event that Postgres refuses for its content.
 func unstorable(r *record) usage.Rejection {
 	return usage.Rejection{
-		KeyID: r.event.KeyID, Reason: usage.ReasonUnstorable, Count: 1,
+		KeyID: sender(r.event.ReporterID, r.event.KeyID), Reason: usage.ReasonUnstorable, Count: 1,
 		Detail: "Postgres refuses the event for its content", Record: idAndTime(r.event),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -19,11 +20,12 @@ import (
 // total is a reported total on its way into the database.
 type total struct {
 	*usage.ReportedTotal
-	key int32
+	key, reporter int32
 }
 
 func compareTotals(a, b total) int {
-	return cmp.Or(cmp.Compare(a.key, b.key), bytes.Compare(a.Stream[:], b.Stream[:]), a.Start.Compare(b.Start), a.Time.Compare(b.Time))
+	return cmp.Or(cmp.Compare(a.key, b.key), bytes.Compare(a.Stream[:], b.Stream[:]),
+		cmp.Compare(a.Start.UnixMicro(), b.Start.UnixMicro()), cmp.Compare(a.Time.UnixMicro(), b.Time.UnixMicro()))
 }
 
 const insertTotals = `
@@ -31,7 +33,7 @@ INSERT INTO reported_totals (key, stream, start, time, name, unit, attributes, v
 SELECT * FROM unnest($1::int[], $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[], $7::jsonb[],
 	$8::double precision[], $9::bigint[])
 ON CONFLICT DO NOTHING
-RETURNING key`
+RETURNING key, stream, start, time`
 
 // writeTotals stores reported totals and counts them in the ledger.
 func writeTotals(ctx context.Context, tx pgx.Tx, totals []total, l ledger) error {
@@ -53,16 +55,22 @@ func writeTotals(ctx context.Context, tx pgx.Tx, totals []total, l ledger) error
 		starts[i], times[i] = t.Start, t.Time
 		names[i], units[i], attributes[i] = t.Name, t.Unit, text
 		values[i], counts[i] = t.Value, int64(min(t.Count, math.MaxInt64))
-		l[ledgerLine{t.key, outcomeRepeated}]++
+		l[ledgerLine{t.reporter, outcomeRepeated}]++
 	}
 	rows, err := tx.Query(ctx, insertTotals, keys, streams, starts, times, names, units, attributes, values, counts)
 	if err != nil {
 		return err
 	}
-	var key int32
-	_, err = pgx.ForEachRow(rows, []any{&key}, func() error {
-		l[ledgerLine{key, outcomeRepeated}]--
-		l[ledgerLine{key, outcomeStored}]++
+	stored := total{ReportedTotal: &usage.ReportedTotal{}}
+	var stream pgtype.UUID
+	_, err = pgx.ForEachRow(rows, []any{&stored.key, &stream, &stored.Start, &stored.Time}, func() error {
+		stored.Stream = stream.Bytes
+		at, found := slices.BinarySearchFunc(totals, stored, compareTotals)
+		if !found {
+			return errors.New("a reported total came back changed")
+		}
+		l[ledgerLine{totals[at].reporter, outcomeRepeated}]--
+		l[ledgerLine{totals[at].reporter, outcomeStored}]++
 		return nil
 	})
 	return err

@@ -19,6 +19,7 @@ var rules = map[string][]string{
 	"internal/usage":      {},
 	"internal/apikey":     {},
 	"internal/geo":        {},
+	"internal/history":    {},
 	"internal/accounts":   {"internal/apikey"},
 	"internal/analytics":  {"internal/usage"},
 	"internal/usagepdata": {"internal/usage", "sdkinstrumentation/usageconv"},

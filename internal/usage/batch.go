@@ -62,7 +62,8 @@ type Rejection struct {
 // ReportedTotal is one data point of a metric that an SDK reported. Totals are kept beside statistics and
 // never added to them.
 type ReportedTotal struct {
-	KeyID string
+	// KeyID and ReporterID are those of [Event].
+	KeyID, ReporterID string
 	// Stream identifies the metric stream: name, kind and attributes.
 	Stream     ID
 	Name       string

@@ -43,6 +43,8 @@ type Event struct {
 	// KeyID is the public id ("key_…") of the registered key that the event belongs to; empty when it is
 	// nobody's usage, which only admins see.
 	KeyID string
+	// ReporterID is the public id of the key that the event was sent with, which the ledger is kept for. Empty: KeyID.
+	ReporterID string
 	// Fingerprint is set instead of KeyID when the platform reported a key that is not registered.
 	Fingerprint string
 	// Trusted is true when the reporter holds telemetry:write_any. Only trusted payments, agents created and

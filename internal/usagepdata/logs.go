@@ -120,6 +120,7 @@ func (c *conversion) log(src *source, res pcommon.Resource, rec plog.LogRecord, 
 	e.Kind = usage.KindCustom
 	e.Name = name
 	e.KeyID, e.Fingerprint = src.owner(&w, false)
+	e.ReporterID = w.reporter
 	e.Time, e.Undated = at, undated
 	w.describe(e, src.metadataOf(same))
 	what.describe(e)

@@ -33,7 +33,7 @@ func TestLogRecordBecomesACustomEvent(t *testing.T) {
 	}), options)
 
 	want := usage.Event{
-		ID: usage.NamedID('l', "01JD"), Kind: usage.KindCustom, KeyID: "key_alice", Trusted: true,
+		ID: usage.NamedID('l', "01JD"), Kind: usage.KindCustom, KeyID: "key_alice", ReporterID: "key_platform", Trusted: true,
 		Time: now.Add(-time.Minute), Name: "agent_collaboration_started", Operation: "agents.create", AgentID: "agt_1",
 		Attributes: map[string]string{
 			"plan": "pro", "seats": "3", "trial": "true", "body": "hello",

@@ -114,7 +114,7 @@ func (c *conversion) point(src *source, s stream, p dataPoint) {
 	}
 	keyID, _ := src.owner(&w, false)
 	total := usage.ReportedTotal{
-		KeyID: keyID, Name: s.name, Unit: s.unit, Attributes: keep.attributes(),
+		KeyID: keyID, ReporterID: w.reporter, Name: s.name, Unit: s.unit, Attributes: keep.attributes(),
 		Start: time.Unix(0, 0).UTC(), Time: micros(p.time),
 		Value: p.value, Count: p.count,
 	}

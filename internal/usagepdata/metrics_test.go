@@ -79,11 +79,11 @@ func TestEveryKindOfDataPointBecomesATotal(t *testing.T) {
 	checkBatch(t, batch, 5)
 	at, started, never := now.Add(-time.Minute), now.Add(-200*24*time.Hour), time.Unix(0, 0).UTC()
 	want := []usage.ReportedTotal{
-		{KeyID: "key_alice", Name: "disco.sdk.dropped", Unit: "{item}", Attributes: map[string]string{"disco.drop.reason": "queue_full"}, Start: started, Time: at, Value: 3},
-		{KeyID: "key_alice", Name: "g", Start: never, Time: at, Value: 1.5},
-		{KeyID: "key_alice", Name: "h", Unit: "s", Start: started, Time: at, Value: 12.5, Count: 7},
-		{KeyID: "key_alice", Name: "e", Start: never, Time: at, Value: 2, Count: 4},
-		{KeyID: "key_alice", Name: "q", Start: never, Time: at, Value: 9, Count: 3},
+		{KeyID: "key_alice", ReporterID: "key_alice", Name: "disco.sdk.dropped", Unit: "{item}", Attributes: map[string]string{"disco.drop.reason": "queue_full"}, Start: started, Time: at, Value: 3},
+		{KeyID: "key_alice", ReporterID: "key_alice", Name: "g", Start: never, Time: at, Value: 1.5},
+		{KeyID: "key_alice", ReporterID: "key_alice", Name: "h", Unit: "s", Start: started, Time: at, Value: 12.5, Count: 7},
+		{KeyID: "key_alice", ReporterID: "key_alice", Name: "e", Start: never, Time: at, Value: 2, Count: 4},
+		{KeyID: "key_alice", ReporterID: "key_alice", Name: "q", Start: never, Time: at, Value: 9, Count: 3},
 	}
 	require.Empty(t, cmp.Diff(want, batch.Totals, cmpopts.IgnoreFields(usage.ReportedTotal{}, "Stream")))
 }

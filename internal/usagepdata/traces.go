@@ -112,6 +112,7 @@ func (c *conversion) span(src *source, span ptrace.Span) {
 		e.Kind = usage.KindAuthFailure
 	}
 	e.KeyID, e.Fingerprint = src.owner(&w, vantage == usage.VantageServer)
+	e.ReporterID = w.reporter
 	e.Time = micros(span.StartTimestamp())
 	e.Duration = duration(span)
 	e.Method = method(call.method)

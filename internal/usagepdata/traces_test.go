@@ -40,7 +40,7 @@ func TestServerSpanBecomesARequestOfTheKeyItNames(t *testing.T) {
 	sum := sha256.Sum256(append([]byte{'s', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 2, 0, 0, 0, 0, 0, 0, 0))
 	want := usage.Event{
 		ID: usage.ID(sum[:16]), Kind: usage.KindRequest, Vantage: usage.VantageServer,
-		KeyID: "key_alice", Trusted: true,
+		KeyID: "key_alice", ReporterID: "key_platform", Trusted: true,
 		Time:   time.Date(2026, 11, 24, 7, 59, 0, 1000, time.UTC),
 		Method: "POST", Route: "/payments/{id}", Status: 201, Duration: 250 * time.Millisecond, ResendCount: 2,
 		Operation: "payments.create", AgentID: "agt_1", ServiceID: "svc_1",

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -280,9 +281,25 @@ func (s *Server) waitReady(ctx context.Context) error {
 
 // ended reports whether the server gave up, which it says in its log: its parent is the shell and not this process.
 func (s *Server) ended() bool {
-	line := s.lastLog()
-	return strings.Contains(line, "FATAL:") && !strings.Contains(line, "starting up") ||
-		strings.Contains(line, "database system is shut down")
+	text, err := os.ReadFile(filepath.Join(s.cfg.Folder, "log"))
+	return err == nil && gaveUp(text)
+}
+
+// gaveUp looks at whole lines only: the last may be half written. A FATAL that says that the server is starting up, or in
+// recovery, was said to a client that came too early.
+func gaveUp(log []byte) bool {
+	for len(log) > 0 {
+		line, rest, whole := bytes.Cut(log, []byte("\n"))
+		if !whole {
+			return false
+		}
+		early := bytes.Contains(line, []byte("the database system is")) && !bytes.Contains(line, []byte("is shut down"))
+		if bytes.Contains(line, []byte("FATAL:")) && !early || bytes.Contains(line, []byte("database system is shut down")) {
+			return true
+		}
+		log = rest
+	}
+	return false
 }
 
 func (s *Server) lastLog() string {

@@ -6,7 +6,7 @@
 -- usage.Reason.
 CREATE TABLE ingest_ledger (
     hour    timestamptz NOT NULL,
-    key     integer NOT NULL,       -- the reporter's key; 0: not known
+    key     integer NOT NULL,       -- the key that the records were sent with, whomever they are about; 0: not known
     outcome text NOT NULL,
     count   bigint NOT NULL,
     PRIMARY KEY (key, hour, outcome)
