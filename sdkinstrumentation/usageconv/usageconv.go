@@ -17,10 +17,7 @@ const (
 	HTTPResendCount    = "http.request.resend_count"
 	HTTPResponseStatus = "http.response.status_code"
 	HTTPRoute          = "http.route"
-	HTTPRequestSize    = "http.request.body.size"
-	HTTPResponseSize   = "http.response.body.size"
 	LogRecordUID       = "log.record.uid"
-	NetworkPeerAddress = "network.peer.address"
 	ServerAddress      = "server.address"
 	ServiceName        = "service.name"
 	ServiceVersion     = "service.version"
@@ -100,19 +97,18 @@ const (
 
 // HTTP headers that the SDK injects.
 const (
-	HeaderAuthorization  = "Authorization"
-	HeaderUserAgent      = "User-Agent"
-	HeaderUserEmail      = "X-User-Email"
-	HeaderOrganization   = "X-Organization"
-	HeaderEnvironment    = "X-Disco-Environment"
-	HeaderTraceparent    = "traceparent"
-	EnvironmentSandbox   = "sandbox"
-	EnvironmentLive      = "live"
-	ScopeName            = "github.com/disco-platform/mirrorball/sdkinstrumentation"
-	SDKNameGo            = "disco-sdk-go"
-	SDKLanguageGo        = "go"
-	DistroName           = "mirrorball-sdkinstrumentation"
-	CloudEventsMediaType = "application/cloudevents+json"
+	HeaderAuthorization = "Authorization"
+	HeaderUserAgent     = "User-Agent"
+	HeaderUserEmail     = "X-User-Email"
+	HeaderOrganization  = "X-Organization"
+	HeaderEnvironment   = "X-Disco-Environment"
+	HeaderTraceparent   = "traceparent"
+	EnvironmentSandbox  = "sandbox"
+	EnvironmentLive     = "live"
+	ScopeName           = "github.com/disco-platform/mirrorball/sdkinstrumentation"
+	SDKNameGo           = "disco-sdk-go"
+	SDKLanguageGo       = "go"
+	DistroName          = "mirrorball-sdkinstrumentation"
 )
 
 // Custom events with a meaning of their own. Any other name is a custom event like any other.
