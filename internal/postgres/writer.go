@@ -112,7 +112,9 @@ func (w *Writer) store(ctx context.Context, d *delivery, by way) (usage.Receipt,
 			return err
 		}
 		out.repeat(repeats)
-		if learned, err = w.admissions.admit(ctx, tx, fresh); err != nil {
+		// Repeated events use their key's allowances too: their values are in the dictionary by now, and one event, sent
+		// again and again with other values, could otherwise grow it for ever.
+		if learned, err = w.admissions.admit(ctx, tx, d.records); err != nil {
 			return err
 		}
 		if err := out.insert(ctx, tx, fresh, by); err != nil {

@@ -148,6 +148,20 @@ func TestCardinalityCap(t *testing.T) {
 	requireEqualToRecount(t, db)
 }
 
+// An undated event that comes again with other values is not stored, and cannot grow the dictionary for ever either.
+func TestRepeatsUseAllowances(t *testing.T) {
+	t.Parallel()
+	db := postgrestest.New(t)
+	w := postgres.NewWriter(db, postgres.WriterConfig{CardinalityLimit: 3})
+	for n := range 10 {
+		e := request(1)
+		e.Undated, e.Route = true, fmt.Sprint("/r", n)
+		require.Equal(t, usage.Receipt{Stored: 1 - min(n, 1), Repeated: min(n, 1)}, write(t, w, e))
+	}
+	require.Equal(t, "3", text(t, db, `SELECT count(*) FROM dictionary WHERE domain = 1`))
+	requireEqualToRecount(t, db)
+}
+
 // Errors name no values, statements or hosts.
 func TestErrorsAreDiscreet(t *testing.T) {
 	t.Parallel()
