@@ -35,7 +35,7 @@ func (w *Writer) prepare(ctx context.Context, batch *usage.Batch) (*delivery, er
 	}
 	for _, list := range [][]usage.Rejection{batch.Rejections, batch.Notes} {
 		for i := range list {
-			keys[list[i].KeyID] = nobody
+			keys[list[i].ReporterID] = nobody
 		}
 	}
 	if err := w.keys.find(ctx, keys); err != nil {
@@ -43,10 +43,10 @@ func (w *Writer) prepare(ctx context.Context, batch *usage.Batch) (*delivery, er
 	}
 	d := &delivery{received: time.Now()}
 	for i := range batch.Rejections {
-		d.refused = append(d.refused, refusedRecord{&batch.Rejections[i], keys[batch.Rejections[i].KeyID]})
+		d.refused = append(d.refused, refusedRecord{&batch.Rejections[i], keys[batch.Rejections[i].ReporterID]})
 	}
 	for i := range batch.Notes {
-		d.notes = append(d.notes, refusedRecord{&batch.Notes[i], keys[batch.Notes[i].KeyID]})
+		d.notes = append(d.notes, refusedRecord{&batch.Notes[i], keys[batch.Notes[i].ReporterID]})
 	}
 	for i := range batch.Totals {
 		d.totals = append(d.totals, total{&batch.Totals[i], keys[batch.Totals[i].KeyID], keys[sender(batch.Totals[i].ReporterID, batch.Totals[i].KeyID)]})
@@ -100,5 +100,5 @@ func outOfPlace(e *usage.Event, received time.Time) *usage.Rejection {
 	if e.Time.After(received) {
 		reason = usage.ReasonInFuture
 	}
-	return &usage.Rejection{KeyID: sender(e.ReporterID, e.KeyID), Reason: reason, Count: 1, Detail: "no partition holds the event's time", Record: idAndTime(e)}
+	return &usage.Rejection{ReporterID: sender(e.ReporterID, e.KeyID), Reason: reason, Count: 1, Detail: "no partition holds the event's time", Record: idAndTime(e)}
 }

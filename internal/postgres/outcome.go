@@ -121,7 +121,7 @@ func (o *outcome) receipt() usage.Receipt {
 // unstorable says what became of an event that Postgres refuses for its content.
 func unstorable(r *record) usage.Rejection {
 	return usage.Rejection{
-		KeyID: sender(r.event.ReporterID, r.event.KeyID), Reason: usage.ReasonUnstorable, Count: 1,
+		ReporterID: sender(r.event.ReporterID, r.event.KeyID), Reason: usage.ReasonUnstorable, Count: 1,
 		Detail: "Postgres refuses the event for its content", Record: idAndTime(r.event),
 	}
 }

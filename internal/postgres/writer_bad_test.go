@@ -47,9 +47,9 @@ func TestLedgerAddsUp(t *testing.T) {
 	db := postgrestest.New(t)
 	w := postgres.NewWriter(db, postgres.WriterConfig{})
 	key := newKey(t, db)
-	batch := usage.Batch{Notes: []usage.Rejection{{KeyID: key, Reason: usage.ReasonBadPayment, Count: 1}}}
+	batch := usage.Batch{Notes: []usage.Rejection{{ReporterID: key, Reason: usage.ReasonBadPayment, Count: 1}}}
 	for n := range 1100 {
-		batch.Rejections = append(batch.Rejections, usage.Rejection{KeyID: key, Reason: usage.ReasonTooOld, Count: 1, Detail: "bad \x00", Record: fmt.Sprint(n)})
+		batch.Rejections = append(batch.Rejections, usage.Rejection{ReporterID: key, Reason: usage.ReasonTooOld, Count: 1, Detail: "bad \x00", Record: fmt.Sprint(n)})
 	}
 	for n := range 10 {
 		batch.Events = append(batch.Events, request(n))

@@ -49,10 +49,10 @@ func (r Reason) Kept() bool { return r != ReasonNotUsage }
 
 // Rejection is a record that is not stored, or Count records alike.
 type Rejection struct {
-	// KeyID is the key that the record was sent with; empty when unknown.
-	KeyID  string
-	Reason Reason
-	Count  int
+	// ReporterID is the public id of the key that the record was sent with; empty when unknown.
+	ReporterID string
+	Reason     Reason
+	Count      int
 	// Detail says what was wrong, for people; it carries no secret. At most MaxDetail bytes.
 	Detail string
 	// Record is the refused record as JSON for the quarantine table, or empty. At most MaxRecord bytes.
@@ -85,7 +85,8 @@ type Receipt struct {
 // Writer stores batches.
 //
 // Write returns nil only after COMMIT, so a nil error may be acknowledged to the sender. Writing a batch
-// again changes nothing but the ledger's count of repeated records: events are keyed by (key, time, id). On
+// again changes no event, total or statistic: events are keyed by (key, time, id), or by (key, id) when undated, and
+// the ledger counts them as repeated. Rejections and notes have no id: they are counted, and quarantined, once more. On
 // error nothing of the batch is stored. An error for which [IsPermanent] holds will happen again with the
 // same batch; any other is worth a retry. The batch is not kept after return.
 type Writer interface {

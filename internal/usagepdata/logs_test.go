@@ -114,7 +114,7 @@ func TestLogRecordsThatAreRefused(t *testing.T) {
 		require.Len(t, batch.Rejections, 1, name)
 		require.Empty(t, batch.Events, name)
 		require.Equal(t, tc.reason, batch.Rejections[0].Reason, name)
-		require.Equal(t, "key_alice", batch.Rejections[0].KeyID, name)
+		require.Equal(t, "key_alice", batch.Rejections[0].ReporterID, name)
 	}
 }
 

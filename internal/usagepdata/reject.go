@@ -38,7 +38,7 @@ func (r *rejections) add(reporter string, reason usage.Reason, detail, record fu
 	r.counts[g]++
 	if reason.Kept() && r.counts[g] <= maxQuarantined {
 		r.list = append(r.list, usage.Rejection{
-			KeyID: reporter, Reason: reason, Count: 1,
+			ReporterID: reporter, Reason: reason, Count: 1,
 			Detail: usage.Sanitize(redact(detail()), usage.MaxDetail),
 			Record: record(),
 		})
@@ -48,7 +48,7 @@ func (r *rejections) add(reporter string, reason usage.Reason, detail, record fu
 	if !ok {
 		i = len(r.list)
 		r.rest[g] = i
-		more := usage.Rejection{KeyID: reporter, Reason: reason}
+		more := usage.Rejection{ReporterID: reporter, Reason: reason}
 		if reason.Kept() {
 			more.Detail = fmt.Sprintf("further records like the %d before", maxQuarantined)
 		}

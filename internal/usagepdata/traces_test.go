@@ -233,7 +233,7 @@ func TestSpansThatAreRefused(t *testing.T) {
 			require.Len(t, batch.Rejections, 1)
 			r := batch.Rejections[0]
 			require.Equal(t, tc.reason, r.Reason)
-			require.Equal(t, tc.resource["mirrorball.reporter"], r.KeyID)
+			require.Equal(t, tc.resource["mirrorball.reporter"], r.ReporterID)
 			if tc.reason.Kept() {
 				require.NotEmpty(t, r.Detail)
 				require.True(t, json.Valid([]byte(r.Record)), r.Record)
@@ -328,7 +328,7 @@ func TestPayments(t *testing.T) {
 			}
 			require.Len(t, batch.Notes, 1)
 			require.Equal(t, usage.ReasonBadPayment, batch.Notes[0].Reason)
-			require.Equal(t, "key_platform", batch.Notes[0].KeyID)
+			require.Equal(t, "key_platform", batch.Notes[0].ReporterID)
 			require.Contains(t, batch.Notes[0].Detail, tc.note)
 		})
 	}
