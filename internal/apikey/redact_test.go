@@ -27,7 +27,10 @@ func TestRedact(t *testing.T) {
 	f(liveKey[:14]+liveKey, "[api key][api key]")
 	f("cut off: "+liveKey[:18], "cut off: [api key]")
 	f("é"+liveAdminKey+"\xff", "é[api key]\xff")
+	f("utf-16: "+strings.Join(strings.Split(liveKey, ""), "\x00")+"\x00", "utf-16: [api key]")
+	f(liveKey[:5]+"\x00"+liveKey[5:], "[api key]")
 	// no keys
+	f("a\x00b", "a\x00b")
 	f("dk_", "dk_")
 	f("dk_live_", "dk_live_")
 	f("dk_live_…mexu", "dk_live_…mexu")
@@ -50,7 +53,7 @@ func FuzzRedact(f *testing.F) {
 	key := regexp.MustCompile(`dk_(test|live)_(admin_)?[0-9A-Za-z]{8,}`)
 	f.Fuzz(func(t *testing.T, s string) {
 		got, found := Redact(s)
-		require.Equal(t, key.MatchString(s), found)
+		require.Equal(t, key.MatchString(strings.ReplaceAll(s, "\x00", "")), found)
 		require.False(t, key.MatchString(got), got)
 		if !found {
 			require.Equal(t, s, got)
