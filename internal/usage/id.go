@@ -20,7 +20,7 @@ func SpanID(traceID [16]byte, spanID [8]byte) ID {
 }
 
 // NamedID is the id of an event that its source named itself, such as a log record's log.record.uid
-// (kind 'l') or a CloudEvent's source and id (kind 'c'). Parts are length-prefixed, so ("a","bc") and
+// (kind 'l') or a CloudEvent's source and id (kind 'c'); kind 'u' marks those of ordinary keys. Parts are length-prefixed, so ("a","bc") and
 // ("ab","c") differ.
 func NamedID(kind byte, parts ...string) ID {
 	h := sha256.New()

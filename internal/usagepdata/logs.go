@@ -116,7 +116,7 @@ func (c *conversion) log(src *source, res pcommon.Resource, rec plog.LogRecord, 
 	if !ok {
 		id = ids.next(res, rec)
 	}
-	e.ID = id
+	e.ID = ownID(&w, id)
 	e.Kind = usage.KindCustom
 	e.Name = name
 	e.KeyID, e.Fingerprint = src.owner(&w, false)
@@ -132,6 +132,16 @@ func (c *conversion) log(src *source, res pcommon.Resource, rec plog.LogRecord, 
 		keep.put("body", body)
 	}
 	e.Attributes = keep.attributes()
+}
+
+// ownID keeps the ids of ordinary keys apart from those of the platform: what a customer sends under an id that the platform
+// is about to use for that customer's key must not make the platform's event a repetition. Ids of spans are drawn at
+// random by whoever saw the call, so there is nothing to guess.
+func ownID(w *who, id usage.ID) usage.ID {
+	if w.trusted {
+		return id
+	}
+	return usage.NamedID('u', string(id[:]))
 }
 
 // logPayment reads the payment of the one custom event that reports payments; on others amounts are plain attributes.

@@ -3,6 +3,7 @@ package usagepdata
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -137,9 +138,28 @@ func TestCloudEvent(t *testing.T) {
 	}, func(rec plog.LogRecord) { rec.SetEventName("cart.filled"); rec.SetTimestamp(0) }), options)
 	require.Len(t, batch.Events, 1)
 	e := batch.Events[0]
-	require.Equal(t, usage.NamedID('c', "/shop", "7"), e.ID)
+	named := usage.NamedID('c', "/shop", "7")
+	require.Equal(t, usage.NamedID('u', string(named[:])), e.ID)
 	require.True(t, e.Undated)
 	require.Equal(t, map[string]string{"cloudevents.event_source": "/shop", "cloudevents.event_id": "7", "cloudevents.event_subject": "cart"}, e.Attributes)
+}
+
+// An id can be foreseen: a customer that uses it first must not make a repetition of what the platform then says of its key.
+func TestCustomersCannotForestallThePlatform(t *testing.T) {
+	t.Parallel()
+	for name, id := range map[string]attrs{
+		"CloudEvent": {"cloudevents.event_source": "/payments", "cloudevents.event_id": "pay_1"},
+		"uid":        {"log.record.uid": "pay_1"},
+		"content":    {},
+	} {
+		theirs := maps.Clone(id)
+		theirs["disco.api_key.id"], theirs["disco.api_key.fingerprint"] = "key_alice", fingerprint
+		forged := FromLogs(oneLog(t, attrs{"mirrorball.reporter": "key_alice"}, id, named("disco.payment.completed")), options).Events[0]
+		honest := FromLogs(oneLog(t, platform, theirs, named("disco.payment.completed")), options).Events[0]
+		require.Equal(t, honest.KeyID, forged.KeyID, name)
+		require.Equal(t, honest.Time, forged.Time, name)
+		require.NotEqual(t, honest.ID, forged.ID, name)
+	}
 }
 
 // request is two equal events and a different one, none of which has an id.
