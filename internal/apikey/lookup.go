@@ -96,11 +96,11 @@ func (v *Verifier) question(f Fingerprint) (*entry, error) {
 		v.known.Invalidate(f)
 	default:
 		if v.closed.Err() == nil {
-			v.failed()
+			v.failedAt.Store(int64(v.now()))
 		}
 		return nil, ErrUnavailable
 	}
-	v.answered()
+	v.failedAt.Store(0)
 	// An entry is put in the cache before this check, and forget counts before it looks there: whichever comes
 	// second sees the other.
 	if v.changes.Load() != changes {
@@ -164,31 +164,8 @@ func (v *Verifier) enter() bool {
 	return true
 }
 
-// Age is for how long the store has failed to answer; 0 when it answered the last question.
-func (v *Verifier) Age() time.Duration {
-	since := v.failingSince.Load()
-	if since == 0 {
-		return 0
-	}
-	return v.now() - time.Duration(since)
-}
-
-// Stale reports whether the cache is too old for [Verifier.VerifyFresh].
-func (v *Verifier) Stale() bool { return v.Age() >= v.config.FreshFor }
-
 // now is the time since the verifier was made, never 0.
 func (v *Verifier) now() time.Duration { return time.Since(v.started) + 1 }
-
-func (v *Verifier) failed() {
-	now := int64(v.now())
-	v.failedAt.Store(now)
-	v.failingSince.CompareAndSwap(0, now)
-}
-
-func (v *Verifier) answered() {
-	v.failedAt.Store(0)
-	v.failingSince.Store(0)
-}
 
 // resting reports whether the store failed a moment ago. Callers are then answered at once, instead of each waiting
 // for a time-out.

@@ -68,8 +68,8 @@ type Verifier struct {
 	close   context.CancelFunc
 	mu      sync.Mutex // orders running.Add before running.Wait
 
-	// failedAt and failingSince are nanoseconds after started; 0 means that the store answers.
-	failedAt, failingSince atomic.Int64
+	// failedAt is when the store failed to answer, in nanoseconds after started; 0 means that it answers.
+	failedAt atomic.Int64
 }
 
 type cache = otter.Cache[Fingerprint, *entry]

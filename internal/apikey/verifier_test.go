@@ -249,15 +249,11 @@ func TestVerifyWhileStoreIsAway(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 		_, err = v.Verify(t.Context(), liveKey)
 		require.NoError(t, err)
-		require.Equal(t, 24*time.Hour, v.Age())
-		require.True(t, v.Stale())
 
 		store.set(func() { store.away = nil })
 		time.Sleep(time.Second)
 		_, err = v.VerifyFresh(t.Context(), liveKey)
 		require.NoError(t, err)
-		require.Zero(t, v.Age())
-		require.False(t, v.Stale())
 	})
 }
 
