@@ -83,13 +83,13 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	check(c.embedded() == false || c.Embedded.Enabled, "`dsn` is required when `embedded.enabled` is false")
-	check(c.Embedded.Port >= 0 && c.Embedded.Port <= 65535, "`embedded.port` must be from 0 to 65535, not %d", c.Embedded.Port)
+	check(!c.embedded() || c.Embedded.Enabled, "`dsn` is required when `embedded::enabled` is false")
+	check(c.Embedded.Port >= 0 && c.Embedded.Port <= 65535, "`embedded::port` must be from 0 to 65535, not %d", c.Embedded.Port)
 	check(strings.TrimSpace(c.DataDir) != "", "`data_dir` must not be empty")
 	check(c.Pepper == "" || len(strings.TrimSpace(string(c.Pepper))) >= 16, "`pepper` must have at least 16 characters")
 	check(c.CountRequestsFrom == "server" || c.CountRequestsFrom == "client", "`count_requests_from` must be server or client, not %q", c.CountRequestsFrom)
-	check(c.AcceptedWindow.Past >= time.Hour && c.AcceptedWindow.Past <= 400*24*time.Hour, "`accepted_window.past` must be from 1h to 9600h, not %s", c.AcceptedWindow.Past)
-	check(c.AcceptedWindow.Future >= 0 && c.AcceptedWindow.Future <= 24*time.Hour, "`accepted_window.future` must be from 0s to 24h, not %s", c.AcceptedWindow.Future)
+	check(c.AcceptedWindow.Past >= time.Hour && c.AcceptedWindow.Past <= 400*24*time.Hour, "`accepted_window::past` must be from 1h to 9600h, not %s", c.AcceptedWindow.Past)
+	check(c.AcceptedWindow.Future >= 0 && c.AcceptedWindow.Future <= 24*time.Hour, "`accepted_window::future` must be from 0s to 24h, not %s", c.AcceptedWindow.Future)
 	check(c.CardinalityLimit >= 1 && c.CardinalityLimit <= 10_000, "`cardinality_limit` must be from 1 to 10000, not %d", c.CardinalityLimit)
 	check(c.MaxConnections >= 2 && c.MaxConnections <= 1000, "`max_connections` must be from 2 to 1000, not %d", c.MaxConnections)
 	check(c.ReadTimeout >= time.Second, "`read_timeout` must be at least 1s, not %s", c.ReadTimeout)

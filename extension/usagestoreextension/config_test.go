@@ -51,8 +51,8 @@ func TestConfigErrors(t *testing.T) {
 	t.Parallel()
 	err := load(t, "wrong").Validate()
 	for _, key := range []string{
-		"`dsn`", "`embedded.enabled`", "`embedded.port`", "`data_dir`", "`pepper`", "`count_requests_from`", "`accepted_window.past`",
-		"`accepted_window.future`", "`cardinality_limit`", "`max_connections`", "`read_timeout`", "`start_timeout`",
+		"`dsn`", "`embedded::enabled`", "`embedded::port`", "`data_dir`", "`pepper`", "`count_requests_from`", "`accepted_window::past`",
+		"`accepted_window::future`", "`cardinality_limit`", "`max_connections`", "`read_timeout`", "`start_timeout`",
 	} {
 		require.ErrorContains(t, err, key)
 	}
