@@ -6,8 +6,20 @@ cd "$(dirname "$0")/.."
 
 export MIRRORBALL_DATA=${MIRRORBALL_DATA:-./data}
 host=${MIRRORBALL_HOST:-127.0.0.1}
-mkdir -p "$MIRRORBALL_DATA"
+health=http://$host:${MIRRORBALL_HEALTH_PORT:-13133}/
 log=$MIRRORBALL_DATA/mirrorball.log
+
+fail() {
+  echo "$@" >&2
+  exit 1
+}
+command -v curl >/dev/null || fail "curl is missing, with which the demo sees that the collector is up: install it."
+if curl -s -o /dev/null "$health"; then
+  fail "Something answers at $health already, perhaps a demo or a collector. Stop it, or give this demo ports and" \
+    "a data folder of its own: MIRRORBALL_HEALTH_PORT, MIRRORBALL_DATA and the other variables under \"Run it\" in README.md."
+fi
+mkdir -p "$MIRRORBALL_DATA" && touch "$log" ||
+  fail "The data folder $MIRRORBALL_DATA cannot be written: set MIRRORBALL_DATA to one that can."
 
 # In a process group of its own, so that Ctrl-C ends the demo first: its last usage still finds a collector.
 set -m
@@ -24,7 +36,7 @@ trap 'exit 143' TERM
 
 echo "Collector starting (process $collector, log in $log) ..."
 for _ in $(seq 1 240); do
-  if curl -fs -o /dev/null "http://$host:${MIRRORBALL_HEALTH_PORT:-13133}/"; then
+  if curl -fs -o /dev/null "$health"; then
     ready=1
     break
   fi
@@ -33,8 +45,8 @@ for _ in $(seq 1 240); do
 done
 if [ -z "${ready:-}" ]; then
   echo "The collector did not come up. The end of its log:" >&2
-  tail -n 20 "$log" >&2
-  exit 1
+  tail -n 5 "$log" >&2
+  fail "All of it is in $log. Ports, data folder and database: see \"Run it\" in README.md."
 fi
 
 bin/mirrorctl demo \
