@@ -49,9 +49,4 @@ if [ -z "${ready:-}" ]; then
   fail "All of it is in $log. Ports, data folder and database: see \"Run it\" in README.md."
 fi
 
-bin/mirrorctl demo \
-  --api "http://$host:${MIRRORBALL_API_PORT:-8080}" \
-  --otlp "http://$host:${MIRRORBALL_OTLP_HTTP_PORT:-4318}" \
-  --events "http://$host:${MIRRORBALL_EVENTS_PORT:-4319}" \
-  --data "$MIRRORBALL_DATA" \
-  --seconds "${DEMO_SECONDS:-0}"
+bin/mirrorctl demo --seconds "${DEMO_SECONDS:-0}"

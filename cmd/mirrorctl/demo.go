@@ -49,13 +49,18 @@ The demo keeps its users in demo.json of the data folder. Run again, it sends wh
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&opts.API, "api", "http://127.0.0.1:8080", "analytics API of the collector")
-	f.StringVar(&opts.OTLP, "otlp", "http://127.0.0.1:4318", "OTLP/HTTP receiver of the collector")
-	f.StringVar(&opts.Events, "events", "http://127.0.0.1:4319", "CloudEvents receiver of the collector")
+	f.StringVar(&opts.API, "api", addressOf("MIRRORBALL_API_PORT", "8080"), "analytics API of the collector (MIRRORBALL_HOST, MIRRORBALL_API_PORT)")
+	f.StringVar(&opts.OTLP, "otlp", addressOf("MIRRORBALL_OTLP_HTTP_PORT", "4318"), "OTLP/HTTP receiver of the collector (MIRRORBALL_OTLP_HTTP_PORT)")
+	f.StringVar(&opts.Events, "events", addressOf("MIRRORBALL_EVENTS_PORT", "4319"), "CloudEvents receiver of the collector (MIRRORBALL_EVENTS_PORT)")
 	f.IntVar(&opts.Days, "days", 60, "days of the past")
 	f.IntVar(&seconds, "seconds", 0, "seconds of live traffic; 0 is until interrupted (DEMO_SECONDS)")
 	f.Uint64Var(&opts.Seed, "seed", 1, "decides users and traffic, on the first run on a data folder")
 	return cmd
+}
+
+// addressOf is where a collector with examples/local.yaml and the same environment listens.
+func addressOf(portVariable, port string) string {
+	return "http://" + envOr("MIRRORBALL_HOST", "127.0.0.1") + ":" + envOr(portVariable, port)
 }
 
 func secondsFromEnvironment() (int, error) {

@@ -63,6 +63,18 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// The demo looks for a collector where one with the same environment listens.
+func TestDemoAddresses(t *testing.T) {
+	t.Setenv("MIRRORBALL_HOST", "127.0.0.2")
+	t.Setenv("MIRRORBALL_API_PORT", "18080")
+	t.Setenv("MIRRORBALL_OTLP_HTTP_PORT", "")
+	t.Setenv("MIRRORBALL_EVENTS_PORT", "14319")
+	help := mirrorctl("demo", "--help").stdout
+	for _, address := range []string{"http://127.0.0.2:18080", "http://127.0.0.2:4318", "http://127.0.0.2:14319"} {
+		require.Contains(t, help, address)
+	}
+}
+
 func TestNoDatabase(t *testing.T) {
 	t.Setenv("DATABASE_URL", "") // counts as unset
 	t.Setenv("MIRRORBALL_PEPPER", "a pepper of sixteen characters")

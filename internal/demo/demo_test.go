@@ -181,6 +181,16 @@ func TestRunSaysWhatIsMissing(t *testing.T) {
 	require.ErrorContains(t, err, "delete it")
 }
 
+// An interrupt before there is a collector does not say that it was waited for in vain.
+func TestAnInterruptWhileWaitingIsNoFailure(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out bytes.Buffer
+	require.NoError(t, Run(ctx, Options{API: "http://127.0.0.1:1", Data: t.TempDir(), Out: &out}))
+	require.Contains(t, out.String(), "Stopped")
+}
+
 func TestShorten(t *testing.T) {
 	t.Parallel()
 	short, err := shorten([]byte(`{"z":1.50,"a":[],"list":[{"x":1},{"x":2},{"x":3},4],"s":"<é>"}`))

@@ -41,8 +41,8 @@ func newMirrorball(api, events string) *mirrorball {
 }
 
 // awaitReady waits until the API answers.
-func (m *mirrorball) awaitReady(ctx context.Context, limit time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+func (m *mirrorball) awaitReady(interrupt context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(interrupt, limit)
 	defer cancel()
 	for {
 		_, err := m.do(ctx, "reach the API", http.MethodGet, m.api+"/openapi.json", "", "", nil)
@@ -50,6 +50,9 @@ func (m *mirrorball) awaitReady(ctx context.Context, limit time.Duration) error 
 			return nil
 		}
 		if ctx.Err() != nil || pause(ctx, 250*time.Millisecond) != nil {
+			if interrupt.Err() != nil {
+				return interrupt.Err()
+			}
 			return fmt.Errorf("no collector at %s after %s: start it with `bin/mirrorball --config examples/local.yaml` (%w)", m.api, limit, err)
 		}
 	}
