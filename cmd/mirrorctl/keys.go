@@ -63,7 +63,7 @@ func keysCreate(data, output *string) *cobra.Command {
 	f.StringVar(&spec.UserID, "user", "", "the owner, usr_…")
 	f.BoolVar(&platform, "platform", false, "a key for the platform's own API servers (scope telemetry:write_any)")
 	f.BoolVar(&admin, "admin", false, "a key that reads and changes everything (scope admin)")
-	f.StringVar(&spec.Environment, "environment", "live", "live or sandbox")
+	f.StringVar(&spec.Environment, "environment", apikey.Live, "live or sandbox")
 	f.StringVar(&spec.Name, "name", "", "what the key is for")
 	f.StringArrayVar(&spec.Scopes, "scope", nil, "a scope, may be repeated: in place of a user's usual ones, or besides those of --platform and --admin")
 	f.DurationVar(&expires, "expires-in", 0, "time until the key ends, such as 720h; 0 is never")

@@ -27,7 +27,7 @@ type Registration struct {
 
 // KeySpec describes a key to make.
 type KeySpec struct {
-	// UserID is the owner; empty for a key of the platform itself, which then needs Admin or Scopes.
+	// UserID is the owner; empty for a key of the platform itself, which then needs Scopes.
 	UserID      string
 	Environment string
 	Scopes      []string

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/disco-platform/mirrorball/internal/apikey"
 )
 
 // Limits of what a registration may say, in characters unless said otherwise.
@@ -21,7 +23,7 @@ const (
 )
 
 // Environments are the environments that a key can be of.
-var Environments = []string{"sandbox", "live"}
+var Environments = []string{apikey.Sandbox, apikey.Live}
 
 // FieldError says what is wrong with one field of a registration and how to mend it.
 type FieldError struct {

@@ -69,7 +69,7 @@ func (a *api) registerUsers(h huma.API) {
 // mayRegister checks the fields before the limit, so that a mistake costs nothing.
 func (a *api) mayRegister(ctx context.Context, body *RegisterBody) error {
 	if body.Environment == "" {
-		body.Environment = "sandbox"
+		body.Environment = apikey.Sandbox
 	}
 	r := accounts.Registration(*body)
 	if err := r.Check(); err != nil {

@@ -19,8 +19,6 @@ type SubjectParams struct {
 	Environment    string `query:"environment" enum:"sandbox,live" doc:"Admin only: the environment whose keys count; live if not said."`
 }
 
-const liveEnvironment = "live"
-
 // subjectOf is whose usage the caller may see. A user's key sees all keys of its user in its environment: these are one
 // customer's, who may well use one key to read what another did. A sandbox key never sees live usage.
 func subjectOf(caller *apikey.Identity, p SubjectParams) (analytics.Subject, error) {
@@ -75,7 +73,7 @@ func (p SubjectParams) given() []Detail {
 func parseEnvironment(name string) (string, error) {
 	switch {
 	case name == "":
-		return liveEnvironment, nil
+		return apikey.Live, nil
 	case slices.Contains(accounts.Environments, name):
 		return name, nil
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/apikey"
-	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
 )
 
 // Names of rows of settings.
@@ -53,7 +52,7 @@ func FirstKeys(ctx context.Context, db *DB, p Pepper, keep func(name, raw string
 			{"platform", apikey.ScopeTelemetryWriteAny},
 		} {
 			key, err := NewRegistry(db, p).CreateKey(ctx, accounts.KeySpec{
-				Environment: usageconv.EnvironmentLive, Scopes: []string{first.scope}, Name: "first " + first.name + " key",
+				Environment: apikey.Live, Scopes: []string{first.scope}, Name: "first " + first.name + " key",
 			})
 			if err != nil {
 				return err
