@@ -67,7 +67,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		db.Close()
 		return nil, err
 	}
-	if err := db.CreatePartitions(ctx, time.Now()); err != nil {
+	if err := db.createPartitions(ctx, time.Now()); err != nil {
 		db.Close()
 		return nil, err
 	}
@@ -115,17 +115,6 @@ func (db *DB) Close() {
 		db.read.Close()
 	}
 }
-
-// Ping asks the server for a sign of life.
-func (db *DB) Ping(ctx context.Context) error {
-	if err := db.ingest.Ping(ctx); err != nil {
-		return fmt.Errorf("cannot reach Postgres: %w", public(err))
-	}
-	return nil
-}
-
-// Window is the accepted span of event times.
-func (db *DB) Window() usage.Window { return db.window }
 
 // Pool is the pool of the role that owns the tables: row-level security does not bind it. Questions on behalf of a
 // caller go through [DB.ReadAs].

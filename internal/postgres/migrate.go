@@ -61,7 +61,7 @@ func withLock(ctx context.Context, pool *pgxpool.Pool, lock int64, fn func() err
 		return fmt.Errorf("cannot prepare to lock: %w", public(err))
 	}
 	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", lock); err != nil {
-		return fmt.Errorf("cannot lock the schema: %w", public(err))
+		return fmt.Errorf("cannot wait for the lock of other processes: %w", public(err))
 	}
 	defer conn.Conn().Close(context.WithoutCancel(ctx)) // ends the session, and with it the lock and the settings
 	return fn()

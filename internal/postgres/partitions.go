@@ -49,8 +49,8 @@ func wanted(oldest, newest time.Time) []partition {
 	return list
 }
 
-// CreatePartitions makes the partitions for the accepted window at a moment, and two weeks more. It never drops one.
-func (db *DB) CreatePartitions(ctx context.Context, now time.Time) error {
+// createPartitions makes the partitions for the accepted window at a moment, and two weeks more. It never drops one.
+func (db *DB) createPartitions(ctx context.Context, now time.Time) error {
 	return withLock(ctx, db.ingest, lockMaintenance, func() error {
 		existing, err := db.existingPartitions(ctx)
 		if err != nil {
