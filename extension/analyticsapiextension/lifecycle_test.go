@@ -105,8 +105,8 @@ func TestStartNeedsTheStore(t *testing.T) {
 	s := newServer(t, func(*Config) {})
 	require.Equal(t, []component.ID{storeID}, s.Dependencies())
 	require.NoError(t, s.Shutdown(t.Context()), "without Start")
-	require.ErrorContains(t, s.Start(t.Context(), componenttest.NewNopHost()), `"usage_store", which is not among`)
-	require.ErrorContains(t, s.Start(t.Context(), fakeHost{storeID: s}), `"usage_store", which is not a usage_store`)
+	require.ErrorContains(t, s.Start(t.Context(), componenttest.NewNopHost()), `there is no extension "usage_store"`)
+	require.ErrorContains(t, s.Start(t.Context(), fakeHost{storeID: s}), `"usage_store" is no usage_store`)
 	require.NoError(t, s.Shutdown(t.Context()), "after a failed Start")
 }
 

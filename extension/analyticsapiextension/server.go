@@ -34,7 +34,7 @@ func (s *server) Dependencies() []component.ID { return []component.ID{s.config.
 
 // Start listens before it returns, so that an address in use is an error of the start.
 func (s *server) Start(ctx context.Context, host component.Host) error {
-	store, err := s.findStore(host)
+	store, err := usagestoreextension.Find(host, s.config.Store)
 	if err != nil {
 		return err
 	}
@@ -84,16 +84,4 @@ func (s *server) handler(store usagestoreextension.Store) (http.Handler, error) 
 		RegistrationsPerHour: s.config.RegistrationsPerHour, TrustedProxies: proxies,
 		MaxInFlight: s.config.MaxInFlight, Log: s.telemetry.Logger,
 	})
-}
-
-func (s *server) findStore(host component.Host) (usagestoreextension.Store, error) {
-	found, ok := host.GetExtensions()[s.config.Store]
-	if !ok {
-		return nil, fmt.Errorf("`store` names %q, which is not among the service's extensions", s.config.Store)
-	}
-	store, ok := found.(usagestoreextension.Store)
-	if !ok {
-		return nil, fmt.Errorf("`store` names %q, which is not a usage_store", s.config.Store)
-	}
-	return store, nil
 }

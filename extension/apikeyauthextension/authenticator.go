@@ -71,13 +71,9 @@ func newAuthenticator(cfg *Config, set component.TelemetrySettings) (*authentica
 func (a *authenticator) Dependencies() []component.ID { return []component.ID{a.config.Store} }
 
 func (a *authenticator) Start(_ context.Context, host component.Host) error {
-	ext, ok := host.GetExtensions()[a.config.Store]
-	if !ok {
-		return fmt.Errorf("`store`: there is no extension %q; list it under service::extensions", a.config.Store)
-	}
-	store, ok := ext.(usagestoreextension.Store)
-	if !ok {
-		return fmt.Errorf("`store`: extension %q is no usage_store", a.config.Store)
+	store, err := usagestoreextension.Find(host, a.config.Store)
+	if err != nil {
+		return err
 	}
 	a.keys, a.refusals = store.Keys(), store.Refusals()
 	return nil

@@ -1,14 +1,17 @@
 package usagestoreextension
 
 import (
+	"fmt"
+
+	"go.opentelemetry.io/collector/component"
+
 	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/analytics"
 	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
-// Store is what other components ask of this extension. Look it up by its component id among
-// host.GetExtensions() in Start, and assert this interface.
+// Store is what other components ask of this extension. [Find] gives it to them in their Start.
 //
 // All methods may be called from Start on, and what they return may be used from many goroutines.
 type Store interface {
@@ -26,4 +29,17 @@ type Store interface {
 	Window() usage.Window
 	// CountedVantage is whose spans are the requests.
 	CountedVantage() usage.Vantage
+}
+
+// Find returns the usage_store that a component names as its `store`.
+func Find(host component.Host, id component.ID) (Store, error) {
+	extension, ok := host.GetExtensions()[id]
+	if !ok {
+		return nil, fmt.Errorf("`store`: there is no extension %q; list it under `service::extensions`", id)
+	}
+	store, ok := extension.(Store)
+	if !ok {
+		return nil, fmt.Errorf("`store`: extension %q is no usage_store", id)
+	}
+	return store, nil
 }

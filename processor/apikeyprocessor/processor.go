@@ -33,13 +33,9 @@ func newProcessor(cfg *Config, set component.TelemetrySettings) (*apiKeyProcesso
 }
 
 func (p *apiKeyProcessor) start(_ context.Context, host component.Host) error {
-	ext, ok := host.GetExtensions()[p.config.Store]
-	if !ok {
-		return fmt.Errorf("`store`: there is no extension %q; list it under service::extensions", p.config.Store)
-	}
-	store, ok := ext.(usagestoreextension.Store)
-	if !ok {
-		return fmt.Errorf("`store`: extension %q is no usage_store", p.config.Store)
+	store, err := usagestoreextension.Find(host, p.config.Store)
+	if err != nil {
+		return err
 	}
 	countries, err := geo.Open(p.config.Geo.MMDB)
 	if err != nil {
