@@ -49,28 +49,27 @@ func (d *decoded) add(index int, e cloudEvent, err error) {
 	d.events = append(d.events, e)
 }
 
-// format is one of the content modes of the CloudEvents HTTP binding.
-type format struct {
-	// decode fails only when the request as a whole makes no sense.
-	decode func(header http.Header, body []byte) (decoded, error)
-}
+// decoder reads a request in one of the content modes of the CloudEvents HTTP binding. It fails only when the request
+// as a whole makes no sense.
+type decoder func(header http.Header, body []byte) (decoded, error)
 
-func formatOf(header http.Header) (format, bool) {
+// decoderFor is nil for what is no CloudEvent, or is one in a format that is not taken.
+func decoderFor(header http.Header) decoder {
 	media, params, err := mime.ParseMediaType(header.Get("Content-Type"))
 	if charset := params["charset"]; err == nil && charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return format{}, false
+		return nil
 	}
 	switch {
 	case media == mediaStructured:
-		return format{decodeStructured}, true
+		return decodeStructured
 	case media == mediaBatch:
-		return format{decodeBatch}, true
+		return decodeBatch
 	case strings.HasPrefix(media, "application/cloudevents"): // Avro, Protobuf, XML
-		return format{}, false
+		return nil
 	case len(header["Ce-Specversion"]) > 0:
-		return format{decodeBinary}, true
+		return decodeBinary
 	}
-	return format{}, false
+	return nil
 }
 
 func decodeStructured(_ http.Header, body []byte) (decoded, error) {

@@ -72,8 +72,8 @@ func (h *handler) limited(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) post(w http.ResponseWriter, r *http.Request) {
-	format, ok := formatOf(r.Header)
-	if !ok {
+	decode := decoderFor(r.Header)
+	if decode == nil {
 		h.refused(r.Context(), refusedMediaType, 1)
 		w.Header().Set("Accept-Post", acceptPost)
 		writeProblem(w, problem{Status: http.StatusUnsupportedMediaType, Detail: "send " + acceptPost + ", or binary mode with ce- headers; in UTF-8"})
@@ -84,7 +84,7 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 		h.unread(w, r, err)
 		return
 	}
-	decoded, err := format.decode(r.Header, body)
+	decoded, err := decode(r.Header, body)
 	if errors.Is(err, errTooMany) {
 		h.refused(r.Context(), refusedTooLarge, 1)
 		writeProblem(w, problem{Status: http.StatusRequestEntityTooLarge, Detail: err.Error()})
