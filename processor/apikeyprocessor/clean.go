@@ -4,6 +4,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/disco-platform/mirrorball/internal/apikey"
+	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
 )
 
 // facts are what one walk over the attributes of a record finds.
@@ -33,7 +34,7 @@ func (r *request) clean(m pcommon.Map) facts {
 				remove = true
 				continue
 			}
-			if name == clientAddress {
+			if name == usageconv.ClientAddress {
 				f.client = v.Str()
 			}
 		case fingerprint:

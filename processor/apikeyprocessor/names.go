@@ -21,8 +21,6 @@ const (
 	userAgent
 )
 
-const clientAddress = usageconv.ClientAddress
-
 // classify runs once for each attribute of each record, so it looks at the first byte before it compares.
 func classify(name string) class {
 	if name == "" {
