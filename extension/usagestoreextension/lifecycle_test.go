@@ -107,6 +107,7 @@ func TestServerAway(t *testing.T) {
 	})
 	err := s.Start(t.Context(), componenttest.NewNopHost())
 	require.ErrorContains(t, err, "`start_timeout`")
+	require.ErrorContains(t, err, "the address in `dsn`")
 	require.NotContains(t, err.Error(), "secret")
 	require.NoError(t, s.Shutdown(t.Context()))
 }

@@ -42,7 +42,7 @@ func (s *usageStore) open(ctx context.Context, dsn string) (*postgres.DB, error)
 			return db, err
 		}
 		if time.Now().Add(wait).After(deadline) {
-			return nil, fmt.Errorf("no Postgres within the `start_timeout` of %s: %w", s.config.StartTimeout, err)
+			return nil, fmt.Errorf("no Postgres within the `start_timeout` of %s; is the server up, and the address in `dsn` right?: %w", s.config.StartTimeout, err)
 		}
 		s.logger.Info("Postgres does not answer yet", zap.Error(err), zap.Duration("next_try_in", wait))
 		select {

@@ -15,10 +15,25 @@ import (
 // ErrUnreachable is returned when there is no answer from Postgres. What was sent may or may not have been done.
 var ErrUnreachable = errors.New("Postgres cannot be reached")
 
-// StateError is a refusal by Postgres, of which only the SQLSTATE is told.
+// StateError is a refusal by Postgres, of which only the SQLSTATE is told, and what it means where an operator can mend it.
 type StateError struct{ State string }
 
-func (e *StateError) Error() string { return "Postgres refused with SQLSTATE " + e.State }
+func (e *StateError) Error() string {
+	text := "Postgres refused with SQLSTATE " + e.State
+	if meaning := meanings[e.State]; meaning != "" {
+		text += ": " + meaning
+	}
+	return text
+}
+
+// meanings of the refusals that a new installation meets.
+var meanings = map[string]string{
+	"28000": "the server lets no such login in from here; see its pg_hba.conf",
+	"28P01": "user or password of the connection string is wrong",
+	"3D000": "the database of the connection string does not exist",
+	"42501": "the login lacks a privilege, such as CREATE on the schema; the README of usage_store says what it needs",
+	"53300": "the server has no connection left; raise its max_connections or lower `max_connections`",
+}
 
 // public strips an error of what may not leave this package: messages of Postgres quote values and statements,
 // those of pgx quote hosts, users and databases. What kind of failure it is stays recognisable.

@@ -60,3 +60,18 @@ func TestClassify(t *testing.T) {
 	}
 	require.NoError(t, public(nil))
 }
+
+// What an operator can mend is said in words; the server's own, which name users and databases, stay out.
+func TestRefusalsSayWhatToMend(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]string{
+		"28P01": "SQLSTATE 28P01: user or password",
+		"3D000": "SQLSTATE 3D000: the database",
+		"42501": "SQLSTATE 42501: the login lacks a privilege",
+	} {
+		err := public(&pgconn.PgError{Code: code, Message: `secret`})
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "secret")
+	}
+	require.EqualError(t, public(&pgconn.PgError{Code: "42P01", Message: "secret"}), "Postgres refused with SQLSTATE 42P01")
+}

@@ -87,6 +87,7 @@ func TestSurvivesKill(t *testing.T) {
 	run(t, dsn, `CREATE TABLE kept (n int); INSERT INTO kept VALUES (1)`)
 	_, err := Start(t.Context(), Config{Folder: folder})
 	require.ErrorContains(t, err, "another process uses it")
+	require.ErrorContains(t, err, "use another data folder")
 	kill()
 
 	s, err := Start(t.Context(), Config{Folder: folder})

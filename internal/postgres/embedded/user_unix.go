@@ -66,7 +66,7 @@ func lock(path string) (*os.File, error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()
-		return nil, errors.New("another process uses it")
+		return nil, errors.New("another process uses it, such as a collector that runs: stop that one, or use another data folder")
 	}
 	return f, nil
 }
