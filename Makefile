@@ -11,24 +11,30 @@ MODULES := . sdkinstrumentation
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# What makes a first build on two cores faster, without changing what runs: no debug information, which would be stripped
+# anyway, and a compiler that collects its garbage less often. Both programs share the compiled packages.
+GCFLAGS := all=-dwarf=false
+FAST := GOGC=400
+
 .PHONY: build
-build: bin/mirrorball bin/mirrorctl ## build bin/mirrorball (the collector) and bin/mirrorctl
+build: ## build bin/mirrorball (the collector) and bin/mirrorctl
+	@$(MAKE) --no-print-directory -j2 bin/mirrorball bin/mirrorctl
 
 bin/mirrorball: $(SOURCES) builder-config.yaml
 	@mkdir -p _build bin
-	GOWORK=off go tool $(TOOLS) builder --config builder-config.yaml
+	$(FAST) GOWORK=off go tool $(TOOLS) builder --config builder-config.yaml --gcflags "$(GCFLAGS)"
 	@mv _build/mirrorball bin/mirrorball
 
 bin/mirrorctl: $(SOURCES)
 	@mkdir -p bin
-	CGO_ENABLED=0 go build -trimpath -o bin/mirrorctl ./cmd/mirrorctl
+	$(FAST) CGO_ENABLED=0 go build -trimpath -gcflags "$(GCFLAGS)" -o bin/mirrorctl ./cmd/mirrorctl
 
 .PHONY: demo
 demo: build postgres ## start everything with 60 days of usage and live traffic (DEMO_SECONDS=30 ends by itself)
 	@scripts/demo.sh
 
 .PHONY: test
-test: postgres lint bin/mirrorball bin/mirrorctl ## run all checks and tests: lint, units with -race, end to end
+test: postgres lint build ## run all checks and tests: lint, units with -race, end to end
 	cd sdkinstrumentation && go test -race ./...
 	go test -race $$(go list ./... | grep -v /e2e)
 	go test -count=1 -p 1 ./e2e/...

@@ -99,7 +99,9 @@ func daysWithData(ctx context.Context, tx pgx.Tx, cfg ReconcileConfig) ([]time.T
 // buckets from 1 on, in microseconds; $4 to $8 are the names that mean something.
 // An event that was counted under "other" keeps its own value in details.
 const recount = `
-WITH named AS (
+WITH powers AS MATERIALIZED ( -- of a latency bucket's place in the large number: a 1 and 12 noughts to each bucket below
+	SELECT slot, ('1' || repeat('0', 12 * slot))::numeric AS power FROM generate_series(0, cardinality($3::int[])) AS slot
+), named AS (
 	SELECT key, date_bin('15 minutes', time, '2000-01-01 00:00:00+00') AS bucket, vantage, duration_us,
 		endpoint, sdk, country, operation, event_name, service, currency, amount, fee,
 		kind <> 2 AS request, flags & 1 <> 0 AS failed, flags & 2 <> 0 AS trusted,
@@ -139,21 +141,24 @@ WITH named AS (
 ), counted AS (
 	SELECT key, bucket, vantage, dimension, value, sum(count) AS count, sum(errors) AS errors, sum(duration_us) AS duration_us,
 		sum(payments) AS payments, sum(agents) AS agents, sum(services) AS services, sum(volume) AS volume, sum(fees) AS fees,
-		sum((count::text || repeat('0', 12 * slot))::numeric) AS latency
-	FROM slots GROUP BY key, bucket, vantage, dimension, value
+		sum(count * power) AS latency
+	FROM slots LEFT JOIN powers USING (slot) GROUP BY key, bucket, vantage, dimension, value
 ), stored AS (
 	SELECT * FROM usage_statistics WHERE bucket >= $1 AND bucket < $2
 ), compared AS (
 	SELECT key, bucket, vantage, dimension, value, s.key IS NOT NULL AS there, c.key IS NOT NULL AS expected,
-		ARRAY[s.count::text, s.errors::text, s.duration_us::text, s.payments::text, s.agents::text, s.services::text, trim_scale(s.volume)::text, trim_scale(s.fees)::text, s.latency::text] AS stored,
-		ARRAY[c.count::text, c.errors::text, c.duration_us::text, c.payments::text, c.agents::text, c.services::text, trim_scale(c.volume)::text, trim_scale(c.fees)::text, c.latency::text] AS counted,
+		s, c, -- whole rows: they are turned into text only where they differ
 		(s.count, s.errors, s.duration_us, s.payments, s.agents, s.services, s.volume, s.fees, s.latency)
 			IS DISTINCT FROM (c.count, c.errors, c.duration_us, c.payments, c.agents, c.services, c.volume, c.fees, c.latency) AS differs
 	FROM stored s FULL JOIN counted c USING (key, bucket, vantage, dimension, value)
 )
 SELECT count(*) FILTER (WHERE expected), coalesce(json_agg(json_build_object(
 		'key', coalesce(k.id, ''), 'bucket', bucket, 'vantage', vantage, 'dimension', compared.dimension, 'value', coalesce(d.value, ''),
-		'there', there, 'expected', expected, 'stored', stored, 'counted', counted) ORDER BY key, bucket, vantage, compared.dimension, compared.value)
+		'there', there, 'expected', expected,
+		'stored', ARRAY[(s).count::text, (s).errors::text, (s).duration_us::text, (s).payments::text, (s).agents::text, (s).services::text,
+			trim_scale((s).volume)::text, trim_scale((s).fees)::text, (s).latency::text],
+		'counted', ARRAY[(c).count::text, (c).errors::text, (c).duration_us::text, (c).payments::text, (c).agents::text, (c).services::text,
+			trim_scale((c).volume)::text, trim_scale((c).fees)::text, (c).latency::text]) ORDER BY key, bucket, vantage, compared.dimension, compared.value)
 	FILTER (WHERE differs), '[]')
 FROM compared LEFT JOIN api_keys k ON k.seq = key LEFT JOIN dictionary d ON d.id = compared.value`
 
