@@ -112,7 +112,7 @@ func (o outcome) appendTo(dst []attribute.KeyValue) []attribute.KeyValue {
 // knownMethod bounds what a stranger can make us remember; the rest is named as the semantic conventions say.
 func knownMethod(method string) string {
 	switch method {
-	case "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE":
+	case "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE", "QUERY":
 		return method
 	case "":
 		return "GET" // net/http: an empty method of a client's request means GET

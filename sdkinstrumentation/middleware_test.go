@@ -166,6 +166,22 @@ func TestMiddlewareRoute(t *testing.T) {
 	require.Equal(t, "_OTHER", got[2].Attributes["http.request.method"], "a stranger's methods are not remembered")
 }
 
+// The methods are those that the collector knows, so that neither calls a call what the other does not.
+func TestMiddlewareMethods(t *testing.T) {
+	t.Parallel()
+	in, collector := start(t)
+	h := in.Middleware()(http.NotFoundHandler())
+	known := []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE", "QUERY"}
+	for _, method := range known {
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(method, "http://example.com/", http.NoBody))
+	}
+	got := spans(t, in, collector)
+	require.Len(t, got, len(known))
+	for i, method := range known {
+		require.Equal(t, method, got[i].Attributes["http.request.method"])
+	}
+}
+
 func TestFingerprintOfPresentedKey(t *testing.T) {
 	t.Parallel()
 	for authorization, want := range map[string]any{
