@@ -37,13 +37,12 @@ type usageStore struct {
 
 var _ Store = (*usageStore)(nil)
 
-func (s *usageStore) Writer() usage.Writer          { return s.writer }
-func (s *usageStore) Reader() analytics.Reader      { return s.reader }
-func (s *usageStore) Keys() *apikey.Verifier        { return s.keys }
-func (s *usageStore) Accounts() accounts.Registry   { return s.accounts }
-func (s *usageStore) Refusals() *apikey.RefusalLog  { return &s.refusals }
-func (s *usageStore) Window() usage.Window          { return s.config.window() }
-func (s *usageStore) CountedVantage() usage.Vantage { return s.config.vantage() }
+func (s *usageStore) Writer() usage.Writer         { return s.writer }
+func (s *usageStore) Reader() analytics.Reader     { return s.reader }
+func (s *usageStore) Keys() *apikey.Verifier       { return s.keys }
+func (s *usageStore) Accounts() accounts.Registry  { return s.accounts }
+func (s *usageStore) Refusals() *apikey.RefusalLog { return &s.refusals }
+func (s *usageStore) Window() usage.Window         { return s.config.window() }
 
 // Start returns once usage can be stored. A collector whose store does not start must not start either: it would
 // take data that it cannot keep.

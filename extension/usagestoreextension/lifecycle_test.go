@@ -16,6 +16,7 @@ import (
 
 	"github.com/disco-platform/mirrorball/extension/usagestoreextension/internal/metadata"
 	"github.com/disco-platform/mirrorball/internal/accounts"
+	"github.com/disco-platform/mirrorball/internal/analytics"
 	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/postgres"
 	"github.com/disco-platform/mirrorball/internal/postgres/embedded"
@@ -155,8 +156,6 @@ func TestStore(t *testing.T) {
 	})
 	require.NoError(t, s.Start(t.Context(), componenttest.NewNopHost()))
 	var store Store = s
-	require.NotNil(t, store.Reader())
-	require.Equal(t, usage.VantageClient, store.CountedVantage())
 	require.Equal(t, usage.DefaultWindow, store.Window())
 	_, key, err := store.Accounts().Register(t.Context(), accounts.Registration{Email: "a@example.com", Organization: "A", Name: "A", Environment: "live"})
 	require.NoError(t, err)
@@ -167,6 +166,11 @@ func TestStore(t *testing.T) {
 	}}})
 	require.NoError(t, err)
 	require.Equal(t, usage.Receipt{Stored: 1}, r)
+	window, err := analytics.ParseWindow(analytics.WindowRequest{}, time.Now().Add(time.Hour))
+	require.NoError(t, err)
+	u, err := store.Reader().Usage(t.Context(), analytics.UsageQuestion{Subject: analytics.Subject{KeyID: id.KeyID}, Window: window, Top: 1})
+	require.NoError(t, err)
+	require.Equal(t, analytics.Counts{Requests: 1}, u.Counts, "`count_requests_from: client` counts what the SDK saw")
 	require.NoError(t, store.Accounts().Revoke(t.Context(), id.KeyID))
 	require.Eventually(t, func() bool {
 		_, err := store.Keys().Verify(t.Context(), key.Raw)

@@ -27,8 +27,6 @@ type Store interface {
 	Refusals() *apikey.RefusalLog
 	// Window is the span of event times that is accepted.
 	Window() usage.Window
-	// CountedVantage is whose spans are the requests.
-	CountedVantage() usage.Vantage
 }
 
 // Find returns the usage_store that a component names as its `store`.
