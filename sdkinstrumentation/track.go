@@ -70,5 +70,5 @@ func sizeOf(v attribute.Value) int {
 	case attribute.STRING:
 		return len(v.AsString())
 	}
-	return len(v.Emit())
+	return len(v.String())
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -33,6 +34,10 @@ func (s *usageStore) pepper() (postgres.Pepper, error) {
 // keepKey writes a key to a file of its own: the only place where its raw form ever stands.
 func (s *usageStore) keepKey(name, raw string) error {
 	path := filepath.Join(s.config.DataDir, name+".key")
+	// A key of another database may stand there, and be the only copy.
+	if err := os.Rename(path, path+"."+time.Now().UTC().Format("20060102T150405")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot put the %s key of another database aside: %w", name, err)
+	}
 	if err := writePrivate(path, []byte(raw+"\n")); err != nil {
 		return fmt.Errorf("cannot keep the first %s key: %w", name, err)
 	}

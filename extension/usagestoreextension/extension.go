@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.uber.org/zap"
 
 	"github.com/disco-platform/mirrorball/internal/accounts"
@@ -46,7 +47,7 @@ func (s *usageStore) Window() usage.Window         { return s.config.window() }
 
 // Start returns once usage can be stored. A collector whose store does not start must not start either: it would
 // take data that it cannot keep.
-func (s *usageStore) Start(ctx context.Context, _ component.Host) (err error) {
+func (s *usageStore) Start(ctx context.Context, host component.Host) (err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("usage_store: %w", err), s.Shutdown(context.WithoutCancel(ctx)))
@@ -76,12 +77,12 @@ func (s *usageStore) Start(ctx context.Context, _ component.Host) (err error) {
 	s.reader = postgres.NewReader(s.db, s.config.vantage())
 	s.accounts = postgres.NewRegistry(s.db, pepper)
 	s.keys = apikey.NewVerifier(postgres.NewKeyStore(s.db, pepper), apikey.Config{})
-	s.work()
+	s.work(host)
 	return nil
 }
 
 // work starts what goes on while the collector runs.
-func (s *usageStore) work() {
+func (s *usageStore) work(host component.Host) {
 	// Not the context of Start, which ends with it.
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
@@ -92,6 +93,21 @@ func (s *usageStore) work() {
 		})
 	})
 	s.running.Go(func() { s.writeRefusals(ctx) })
+	if s.server != nil {
+		s.running.Go(func() { s.watchServer(ctx, host) })
+	}
+}
+
+// watchServer ends the collector when its Postgres has ended by itself: a collector that only refuses is worse than one
+// that its supervisor starts again, which recovers.
+func (s *usageStore) watchServer(ctx context.Context, host component.Host) {
+	select {
+	case <-ctx.Done():
+	case <-s.server.Ended():
+		err := fmt.Errorf("usage_store: the embedded Postgres has ended by itself (its log is in %s); start the collector again", s.server.Folder())
+		s.logger.Error("Embedded Postgres ended", zap.Error(err))
+		componentstatus.ReportStatus(host, componentstatus.NewFatalErrorEvent(err))
+	}
 }
 
 // refusalInterval is how much of the refused calls a crash may lose.

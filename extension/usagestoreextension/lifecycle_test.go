@@ -5,11 +5,15 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/extension/extensiontest"
@@ -177,4 +181,43 @@ func TestStore(t *testing.T) {
 		return errors.Is(err, apikey.ErrRevoked)
 	}, 5*time.Second, 10*time.Millisecond)
 	require.NoError(t, s.Shutdown(t.Context()))
+}
+
+// statusHost hears what components report of themselves.
+type statusHost struct {
+	component.Host
+	events chan *componentstatus.Event
+}
+
+func (h statusHost) Report(e *componentstatus.Event) { h.events <- e }
+
+// A collector whose Postgres was killed under it ends, so that whoever looks after it starts it again.
+func TestKilledServerIsFatal(t *testing.T) {
+	t.Parallel()
+	folder := dataDir(t)
+	s := newStore(t, func(c *Config) { c.DataDir = folder })
+	host := statusHost{componenttest.NewNopHost(), make(chan *componentstatus.Event, 1)}
+	require.NoError(t, s.Start(t.Context(), host))
+	text, err := os.ReadFile(filepath.Join(s.server.Folder(), "data", "postmaster.pid"))
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.Fields(string(text))[0])
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	event := <-host.events
+	require.Equal(t, componentstatus.StatusFatalError, event.Status())
+	require.ErrorContains(t, event.Err(), "ended by itself")
+	require.NoError(t, s.Shutdown(t.Context()))
+}
+
+// The first keys of another database may be the only copies there are.
+func TestFirstKeysDoNotReplaceOthers(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	s := newStore(t, func(c *Config) { c.DataDir = folder })
+	require.NoError(t, s.keepKey("admin", "one"))
+	require.NoError(t, s.keepKey("admin", "two"))
+	require.Equal(t, "two", readKey(t, folder, "admin"))
+	aside, err := filepath.Glob(filepath.Join(folder, "admin.key.*"))
+	require.NoError(t, err)
+	require.Len(t, aside, 1)
 }

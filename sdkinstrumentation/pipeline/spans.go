@@ -120,7 +120,7 @@ func appendAnyValue(b []byte, v attribute.Value) []byte {
 	case attribute.STRING:
 		return appendString(b, anyString, v.AsString())
 	}
-	return appendString(b, anyString, v.Emit())
+	return appendString(b, anyString, v.String())
 }
 
 func appendTime(b []byte, field protowire.Number, t time.Time) []byte {

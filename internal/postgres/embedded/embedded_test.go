@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -148,4 +150,31 @@ func TestUnreachableFolder(t *testing.T) {
 		run(t, s.DSN(), `CREATE TABLE IF NOT EXISTS kept (n int)`)
 		require.NoError(t, s.Stop())
 	}
+}
+
+// A server that is killed is known to have ended; one that cannot start is not waited for.
+func TestEndedByItself(t *testing.T) {
+	folder := serverFolder(t)
+	s, err := Start(t.Context(), Config{Folder: folder, Ephemeral: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Stop()) })
+	text, err := os.ReadFile(filepath.Join(folder, "data", "postmaster.pid"))
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.Fields(string(text))[0])
+	require.NoError(t, err)
+	select {
+	case <-s.Ended():
+		t.Fatal("said to have ended while it runs")
+	default:
+	}
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	<-s.Ended()
+}
+
+func TestTakenPortIsNotWaitedFor(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	_, err = Start(t.Context(), Config{Folder: serverFolder(t), Ephemeral: true, Port: l.Addr().(*net.TCPAddr).Port})
+	require.ErrorContains(t, err, "Postgres ended at start")
 }

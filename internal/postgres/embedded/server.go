@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -46,20 +45,25 @@ type Server struct {
 	lock     *os.File
 	pipe     *os.File // its end stops the server
 	shell    *exec.Cmd
+	shellErr error         // valid once ended is closed
+	ended    chan struct{} // closed once the server has ended, whoever ended it; nil before its start
 	port     int
 	password string
 }
 
-// supervisor starts the server and stops it (SIGINT: fast shutdown) at the end of its standard input. When the server
-// ends by itself, the shell is left waiting for the pipe, which does no harm and ends with this process.
+// supervisor starts the server and stops it (SIGINT: fast shutdown) at the end of its standard input, which comes when
+// this process closes the pipe or dies. It ends when the server has ended, for whatever reason.
 // $1 is the program, $2 the folder, $3 "remove" to remove it; the rest are arguments of the server.
 const supervisor = `
 program=$1 folder=$2 remove=$3; shift 3
-"$program" "$@" </dev/null >>"$folder/log" 2>&1 &
+exec 3<&0 </dev/null
+"$program" "$@" 3<&- >>"$folder/log" 2>&1 &
 server=$!
-read -r _
-kill -INT "$server" 2>/dev/null
+(read -r _ <&3; kill -INT "$server" 2>/dev/null) &
+watcher=$!
+exec 3<&-
 wait "$server"
+kill "$watcher" 2>/dev/null
 [ "$remove" = remove ] && cd / && rm -rf "$folder"
 exit 0
 `
@@ -118,8 +122,8 @@ func (s *Server) Stop() error {
 	var err error
 	if s.pipe != nil {
 		s.pipe.Close()
-		err = s.shell.Wait()
-		s.pipe = nil
+		<-s.ended
+		s.pipe, err = nil, s.shellErr
 	}
 	if s.lock != nil {
 		s.lock.Close()
@@ -127,6 +131,9 @@ func (s *Server) Stop() error {
 	}
 	return err
 }
+
+// Ended is closed once the server has ended: by Stop, or by itself.
+func (s *Server) Ended() <-chan struct{} { return s.ended }
 
 // Folder is where the server's files are.
 func (s *Server) Folder() string { return s.cfg.Folder }
@@ -229,8 +236,15 @@ func (s *Server) launch(ctx context.Context) error {
 		pipe.Close()
 		return fmt.Errorf("cannot start Postgres: %w", err)
 	}
-	s.pipe = pipe
+	s.pipe, s.ended = pipe, make(chan struct{})
+	go s.awaitEnd()
 	return s.waitReady(ctx)
+}
+
+// awaitEnd also keeps the server reachable: were its pipe collected, the server would stop.
+func (s *Server) awaitEnd() {
+	defer close(s.ended)
+	s.shellErr = s.shell.Wait() // of the supervisor; the server's own reasons are in its log
 }
 
 // settings of the server. Those of a lasting one are for a machine that it shares with the collector.
@@ -264,14 +278,12 @@ func (s *Server) waitReady(ctx context.Context) error {
 	poll := time.NewTicker(50 * time.Millisecond)
 	defer poll.Stop()
 	for {
-		conn, err := pgx.Connect(ctx, s.address("postgres"))
-		if err == nil {
-			return conn.Close(ctx)
-		}
-		if s.ended() {
-			return fmt.Errorf("Postgres ended at start: %s", s.lastLog())
+		if s.answers(ctx) {
+			return nil
 		}
 		select {
+		case <-s.ended:
+			return fmt.Errorf("Postgres ended at start: %s", s.lastLog())
 		case <-ctx.Done():
 			return fmt.Errorf("Postgres does not take connections: %w: %s", ctx.Err(), s.lastLog())
 		case <-poll.C:
@@ -279,27 +291,15 @@ func (s *Server) waitReady(ctx context.Context) error {
 	}
 }
 
-// ended reports whether the server gave up, which it says in its log: its parent is the shell and not this process.
-func (s *Server) ended() bool {
-	text, err := os.ReadFile(filepath.Join(s.cfg.Folder, "log"))
-	return err == nil && gaveUp(text)
-}
-
-// gaveUp looks at whole lines only: the last may be half written. A FATAL that says that the server is starting up, or in
-// recovery, was said to a client that came too early.
-func gaveUp(log []byte) bool {
-	for len(log) > 0 {
-		line, rest, whole := bytes.Cut(log, []byte("\n"))
-		if !whole {
-			return false
-		}
-		early := bytes.Contains(line, []byte("the database system is")) && !bytes.Contains(line, []byte("is shut down"))
-		if bytes.Contains(line, []byte("FATAL:")) && !early || bytes.Contains(line, []byte("database system is shut down")) {
-			return true
-		}
-		log = rest
+// answers tries one connection. Whoever else has the port may take it and never say a word.
+func (s *Server) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.address("postgres"))
+	if err != nil {
+		return false
 	}
-	return false
+	return conn.Close(ctx) == nil
 }
 
 func (s *Server) lastLog() string {

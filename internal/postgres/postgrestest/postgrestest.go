@@ -128,12 +128,8 @@ func startServer() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	keep = s
 	return s.DSN(), nil
 }
-
-// keep holds the server: were it collected, its pipe would be closed and the server stopped.
-var keep *embedded.Server
 
 var template struct {
 	sync.Mutex
