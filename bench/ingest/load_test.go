@@ -14,7 +14,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
+	// The server that all tests of the process share.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/disco-platform/mirrorball/internal/postgres/embedded.(*Server).awaitEnd"))
 }
 
 // stub is a collector that counts how often it has taken each span.
