@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/disco-platform/mirrorball/internal/postgres/embedded"
 )
 
 const (
@@ -47,7 +49,7 @@ func (p *program) start(ctx context.Context, db *database) (*collector, error) {
 	c.cmd = exec.Command(p.path, args...)
 	c.cmd.Env = append(os.Environ(), "DATABASE_URL="+db.dsn, "MIRRORBALL_DATA="+p.data, "MIRRORBALL_PEPPER=", "MIRRORBALL_HOST=127.0.0.1")
 	for _, name := range portNames {
-		port, err := freePort()
+		port, err := embedded.FreePort()
 		if err != nil {
 			return nil, err
 		}

@@ -23,7 +23,7 @@ type server struct {
 }
 
 func startServer(ctx context.Context, folder string) (*server, error) {
-	port, err := freePort()
+	port, err := embedded.FreePort()
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/disco-platform/mirrorball/internal/postgres/embedded"
 )
 
 // Collector is one bin/mirrorball that a supervisor starts again whenever it has ended.
@@ -53,7 +55,7 @@ func StartCollector(name, root, folder, dsn, pepper string) (*Collector, error) 
 	c.env = append(os.Environ(), "DATABASE_URL="+dsn, "MIRRORBALL_PEPPER="+pepper, "MIRRORBALL_DATA="+c.data)
 	for _, port := range portNames {
 		var err error
-		if c.ports[port], err = freePort(); err != nil {
+		if c.ports[port], err = embedded.FreePort(); err != nil {
 			return nil, err
 		}
 		c.env = append(c.env, fmt.Sprintf("MIRRORBALL_%s_PORT=%d", port, c.ports[port]))

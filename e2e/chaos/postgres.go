@@ -33,7 +33,7 @@ type Postgres struct {
 
 // StartPostgres makes a new server in a folder.
 func StartPostgres(ctx context.Context, folder string) (*Postgres, error) {
-	port, err := freePort()
+	port, err := embedded.FreePort()
 	if err != nil {
 		return nil, err
 	}

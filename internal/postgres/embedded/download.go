@@ -16,7 +16,7 @@ func Download(folder string) (string, error) {
 	if hasServer(programs) {
 		return programs, nil
 	}
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return "", err
 	}

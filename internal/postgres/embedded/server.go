@@ -210,7 +210,7 @@ func (s *Server) launch(ctx context.Context) error {
 	s.port = s.cfg.Port
 	if s.port == 0 {
 		var err error
-		if s.port, err = freePort(); err != nil {
+		if s.port, err = FreePort(); err != nil {
 			return err
 		}
 	}
@@ -333,13 +333,4 @@ func (s *Server) createDatabase(ctx context.Context) error {
 		return errors.New("cannot create the database")
 	}
 	return nil
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("cannot find a free port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
