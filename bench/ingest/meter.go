@@ -41,7 +41,7 @@ func (m *meter) read(ctx context.Context, w *written) error {
 }
 
 // tables are what the bytes of an event on disk are told apart by.
-var tables = []string{"audit_logs", "usage_statistics", "agent_activity", "admissions"}
+var tables = []string{"audit_logs", "usage_counts", "key_activity", "admissions"}
 
 // sizes are the bytes of tables, with their partitions and indexes.
 func (db *database) sizes(ctx context.Context) (map[string]int64, error) {

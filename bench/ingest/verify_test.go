@@ -18,7 +18,7 @@ func TestVerify(t *testing.T) {
 	for name, tt := range map[string]struct{ damage, want string }{
 		"nothing":             {"SELECT 1", ""},
 		"an event is lost":    {"DELETE FROM audit_logs WHERE status = 404", "holds 2 instead of 3"},
-		"a count is too high": {"UPDATE usage_statistics SET count = count + 1 WHERE dimension = 0", "FROM usage_statistics"},
+		"a count is too high": {"UPDATE usage_counts SET count[array_position(dimension, 0::smallint)] = count[array_position(dimension, 0::smallint)] + 1 WHERE key > 0", "FROM usage_counts"},
 		"the ledger is short": {"UPDATE ingest_ledger SET count = count - 1", "FROM ingest_ledger"},
 		"a span was refused":  {"INSERT INTO ingest_ledger VALUES (now(), 1, 'too_old', 1)", "holds 1 instead of 0"},
 	} {

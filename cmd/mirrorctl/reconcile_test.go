@@ -32,7 +32,7 @@ func TestReconcile(t *testing.T) {
 	require.Equal(t, 0, got.code, "%v", got)
 	require.True(t, strings.HasPrefix(got.stdout, "equal: 3 events, "), got.stdout)
 
-	_, err = db.Pool().Exec(t.Context(), `UPDATE usage_statistics SET count = 4 WHERE dimension = 0`)
+	_, err = db.Pool().Exec(t.Context(), `UPDATE usage_counts SET count[array_position(dimension, 0::smallint)] = 4 WHERE key >= 0`)
 	require.NoError(t, err)
 	got = mirrorctl("reconcile", "--data", data)
 	require.Equal(t, exitFailed, got.code)

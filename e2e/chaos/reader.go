@@ -23,25 +23,26 @@ const observeTimeout = 2 * time.Minute
 const (
 	observeRows = `
 SELECT coalesce(a.agent, ''), coalesce(k.id, ''), (ARRAY['', 'server', 'client'])[a.vantage + 1], a.time,
-       n.value, CASE WHEN a.kind = 2 THEN '' ELSE e.value END, a.flags & 1 = 1, CASE WHEN a.kind = 2 THEN 0 ELSE a.duration_us END,
+       coalesce(n.value, ''), CASE WHEN a.kind = 2 THEN '' ELSE coalesce(e.value, '') END, a.flags & 1 = 1, CASE WHEN a.kind = 2 THEN 0 ELSE a.duration_us END,
        coalesce(c.value, ''), coalesce((a.amount * 1000000)::bigint, 0)
 FROM audit_logs a
 LEFT JOIN api_keys k ON k.seq = a.key
-JOIN dictionary e ON e.id = a.endpoint
-JOIN dictionary n ON n.id = a.event_name
+LEFT JOIN dictionary e ON e.id = a.endpoint
+LEFT JOIN dictionary n ON n.id = a.event_name
 LEFT JOIN dictionary c ON c.id = a.currency`
 	observeCells = `
 SELECT coalesce(k.id, ''), (ARRAY['', 'server', 'client'])[s.vantage + 1], s.bucket, s.dimension, coalesce(d.value, ''),
-       s.count, s.errors, s.duration_us::bigint, coalesce((s.volume * 1000000)::bigint, 0)
+       s.count::bigint, s.errors::bigint, s.duration_us::bigint, coalesce((s.volume * 1000000)::bigint, 0)
 FROM usage_statistics s
 LEFT JOIN api_keys k ON k.seq = s.key
 LEFT JOIN dictionary d ON d.id = s.value
 WHERE s.dimension IN (0, 1, 5, 7)`
 	observeLedger = `
-SELECT coalesce(k.id, ''), l.hour, l.outcome, l.count
+SELECT coalesce(k.id, ''), l.hour, l.outcome, sum(l.count)::bigint
 FROM ingest_ledger l
 LEFT JOIN api_keys k ON k.seq = l.key
-WHERE l.outcome NOT LIKE 'note:%'`
+WHERE l.outcome NOT LIKE 'note:%'
+GROUP BY k.id, l.hour, l.outcome`
 )
 
 // Observe implements history.Database.

@@ -89,7 +89,7 @@ func (s *usageStore) work(host component.Host) {
 	s.running.Go(func() { s.keys.Run(ctx) })
 	s.running.Go(func() {
 		s.db.Maintain(ctx, func(err error) {
-			s.logger.Error("Maintenance of the database failed; it is tried again in an hour", zap.Error(err))
+			s.logger.Error("Maintenance of the database failed; it is tried again at its next turn", zap.Error(err))
 		})
 	})
 	s.running.Go(func() { s.writeRefusals(ctx) })

@@ -42,6 +42,21 @@ func (a *array) int8(v int64) {
 	a.elements = binary.BigEndian.AppendUint64(a.elements, uint64(v))
 }
 
+// padInt4 and padInt8 fill up with zeroes to a length of n elements.
+func (a *array) padInt4(n int) {
+	for a.n < n {
+		a.int4(0)
+	}
+}
+
+func (a *array) padInt8(n int) {
+	for a.n < n {
+		a.int8(0)
+	}
+}
+
+func (a *array) reset() { a.elements, a.n, a.nulls = a.elements[:0], 0, false }
+
 func (a *array) date(day int32) { a.int4(day - postgresEpochDay) }
 
 func (a *array) bytes(v []byte) {
@@ -59,14 +74,16 @@ func (a *array) bits(v []byte) {
 func (a *array) decimal(d decimal.Decimal) { a.bytes(appendDecimal(nil, d)) }
 
 // encode is the array with its header.
-func (a *array) encode() []byte {
+func (a *array) encode() []byte { return a.append(make([]byte, 0, 20+len(a.elements))) }
+
+func (a *array) append(dst []byte) []byte {
 	if a.n == 0 {
-		return appendArrayHeader(nil, 0, a.nulls, a.element)
+		return appendArrayHeader(dst, 0, a.nulls, a.element)
 	}
-	out := appendArrayHeader(make([]byte, 0, 20+len(a.elements)), 1, a.nulls, a.element)
-	out = binary.BigEndian.AppendUint32(out, uint32(a.n))
-	out = binary.BigEndian.AppendUint32(out, 1) // lower bound
-	return append(out, a.elements...)
+	dst = appendArrayHeader(dst, 1, a.nulls, a.element)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(a.n))
+	dst = binary.BigEndian.AppendUint32(dst, 1) // lower bound
+	return append(dst, a.elements...)
 }
 
 func appendArrayHeader(dst []byte, dimensions uint32, nulls bool, element uint32) []byte {

@@ -17,8 +17,8 @@ import (
 
 // Columns of audit_logs in the order in which appendRow writes them.
 var auditColumns = []string{
-	"time", "id", "key", "endpoint", "sdk", "country", "operation", "event_name", "service", "user_agent", "error_type",
-	"claim", "duration_us", "status", "kind", "vantage", "flags", "currency", "amount", "fee", "client", "agent", "details",
+	"time", "id", "key", "duration_us", "endpoint", "sdk", "country", "operation", "event_name", "service", "user_agent",
+	"error_type", "claim", "status", "kind", "vantage", "flags", "currency", "amount", "fee", "client", "agent", "details",
 }
 
 // The bits of audit_logs.flags. They are stored; never renumber them.
@@ -57,13 +57,17 @@ func appendRow(dst []byte, r *record) ([]byte, error) {
 	dst = appendInt8(dst, r.micros-postgresEpochMicros)
 	dst = appendBytes(dst, e.ID[:])
 	dst = appendInt4(dst, r.key)
+	dst = appendInt4(dst, durationMicros(e))
 	for _, d := range [...]domain{
 		domainEndpoint, domainSDK, domainCountry, domainOperation, domainEventName, domainService,
 		domainUserAgent, domainErrorType, domainClaim,
 	} {
-		dst = appendInt4(dst, r.counted[d])
+		if r.counted[d] == idUnknown {
+			dst = appendNull(dst)
+		} else {
+			dst = appendInt4(dst, r.counted[d])
+		}
 	}
-	dst = appendInt4(dst, durationMicros(e))
 	dst = appendInt2(dst, int16(min(max(e.Status, 0), math.MaxInt16)))
 	dst = appendInt2(dst, int16(e.Kind))
 	dst = appendInt2(dst, int16(e.Vantage))

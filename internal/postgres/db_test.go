@@ -51,7 +51,7 @@ func TestReadAs(t *testing.T) {
 	var mine int32
 	require.NoError(t, db.Pool().QueryRow(t.Context(), `SELECT seq FROM api_keys WHERE id = $1`, keys[0]).Scan(&mine))
 
-	tables := []string{"audit_logs", "usage_statistics WHERE dimension = 0", "agent_activity", "ingest_ledger", "api_keys"}
+	tables := []string{"audit_logs", "usage_statistics WHERE dimension = 0", "key_activity", "ingest_ledger", "api_keys"}
 	tests := map[string]struct {
 		scope postgres.Scope
 		want  []int
@@ -59,8 +59,8 @@ func TestReadAs(t *testing.T) {
 		"Nothing":  {postgres.Scope{}, []int{0, 0, 0, 0, 0}},
 		"One":      {postgres.Scope{Keys: []int32{mine}}, []int{1, 1, 1, 1, 1}},
 		"Two":      {postgres.Scope{Keys: []int32{mine, mine + 1}}, []int{2, 2, 2, 2, 2}},
-		"Nobody's": {postgres.Scope{Keys: []int32{0}}, []int{1, 1, 0, 1, 0}},
-		"All":      {postgres.Scope{All: true}, []int{3, 3, 2, 3, 2}},
+		"Nobody's": {postgres.Scope{Keys: []int32{0}}, []int{1, 1, 1, 1, 0}},
+		"All":      {postgres.Scope{All: true}, []int{3, 3, 3, 3, 2}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -150,11 +150,11 @@ func dropRole(t *testing.T, admin *postgres.DB, name string) {
 func TestPartitions(t *testing.T) {
 	t.Parallel()
 	for at, want := range map[string]string{
-		"2026-11-24T00:00:00Z":        "audit_logs_2026w48 2026-11-23 usage_statistics_2026_11",
-		"2027-01-03T23:59:59.999999Z": "audit_logs_2026w53 2026-12-28 usage_statistics_2027_01",
-		"2027-01-04T00:00:00Z":        "audit_logs_2027w01 2027-01-04 usage_statistics_2027_01",
-		"2024-12-30T00:00:00Z":        "audit_logs_2025w01 2024-12-30 usage_statistics_2024_12",
-		"2026-03-01T00:30:00+02:00":   "audit_logs_2026w09 2026-02-23 usage_statistics_2026_02",
+		"2026-11-24T00:00:00Z":        "audit_logs_2026w48 2026-11-23 usage_counts_2026_11",
+		"2027-01-03T23:59:59.999999Z": "audit_logs_2026w53 2026-12-28 usage_counts_2027_01",
+		"2027-01-04T00:00:00Z":        "audit_logs_2027w01 2027-01-04 usage_counts_2027_01",
+		"2024-12-30T00:00:00Z":        "audit_logs_2025w01 2024-12-30 usage_counts_2024_12",
+		"2026-03-01T00:30:00+02:00":   "audit_logs_2026w09 2026-02-23 usage_counts_2026_02",
 	} {
 		moment, err := time.Parse(time.RFC3339Nano, at)
 		require.NoError(t, err)

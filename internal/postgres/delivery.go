@@ -11,7 +11,8 @@ import (
 // delivery is a batch whose keys and values are resolved.
 type delivery struct {
 	received time.Time
-	records  []*record // sorted, without repeats among them
+	holders  map[int32]holder // by key
+	records  []*record        // sorted, without repeats among them
 	repeats  []*record
 	totals   []total
 	refused  []refusedRecord
@@ -26,43 +27,46 @@ type refusedRecord struct {
 
 // prepare does what needs no transaction of the batch.
 func (w *Writer) prepare(ctx context.Context, batch *usage.Batch) (*delivery, error) {
-	keys := map[string]int32{}
+	keys := map[string]holder{}
 	for i := range batch.Events {
-		keys[batch.Events[i].KeyID], keys[batch.Events[i].ReporterID] = nobody, nobody
+		keys[batch.Events[i].KeyID], keys[batch.Events[i].ReporterID] = holder{}, holder{}
 	}
 	for i := range batch.Totals {
-		keys[batch.Totals[i].KeyID], keys[batch.Totals[i].ReporterID] = nobody, nobody
+		keys[batch.Totals[i].KeyID], keys[batch.Totals[i].ReporterID] = holder{}, holder{}
 	}
 	for _, list := range [][]usage.Rejection{batch.Rejections, batch.Notes} {
 		for i := range list {
-			keys[list[i].ReporterID] = nobody
+			keys[list[i].ReporterID] = holder{}
 		}
 	}
-	if err := w.keys.find(ctx, keys); err != nil {
+	if err := w.holders.find(ctx, keys); err != nil {
 		return nil, err
 	}
-	d := &delivery{received: time.Now()}
+	d := &delivery{received: time.Now(), holders: make(map[int32]holder, len(keys))}
+	for _, o := range keys {
+		d.holders[o.seq] = o
+	}
 	for i := range batch.Rejections {
-		d.refused = append(d.refused, refusedRecord{&batch.Rejections[i], keys[batch.Rejections[i].ReporterID]})
+		d.refused = append(d.refused, refusedRecord{&batch.Rejections[i], keys[batch.Rejections[i].ReporterID].seq})
 	}
 	for i := range batch.Notes {
-		d.notes = append(d.notes, refusedRecord{&batch.Notes[i], keys[batch.Notes[i].ReporterID]})
+		d.notes = append(d.notes, refusedRecord{&batch.Notes[i], keys[batch.Notes[i].ReporterID].seq})
 	}
 	for i := range batch.Totals {
-		d.totals = append(d.totals, total{&batch.Totals[i], keys[batch.Totals[i].KeyID], keys[sender(batch.Totals[i].ReporterID, batch.Totals[i].KeyID)]})
+		d.totals = append(d.totals, total{&batch.Totals[i], keys[batch.Totals[i].KeyID].seq, keys[sender(batch.Totals[i].ReporterID, batch.Totals[i].KeyID)].seq})
 	}
 	return d, w.prepareEvents(ctx, d, batch.Events, keys)
 }
 
-func (w *Writer) prepareEvents(ctx context.Context, d *delivery, events []usage.Event, keys map[string]int32) error {
+func (w *Writer) prepareEvents(ctx context.Context, d *delivery, events []usage.Event, keys map[string]holder) error {
 	held := w.db.partitions.Load().perDay()
 	words := vocabulary{}
 	records := make([]record, len(events)) // one allocation for all
 	kept := make([]*record, 0, len(events))
 	for i := range events {
 		r := &records[i]
-		r.event, r.key, r.micros = &events[i], keys[events[i].KeyID], events[i].Time.UnixMicro()
-		r.reporter = keys[sender(events[i].ReporterID, events[i].KeyID)]
+		r.event, r.key, r.micros = &events[i], keys[events[i].KeyID].seq, events[i].Time.UnixMicro()
+		r.reporter = keys[sender(events[i].ReporterID, events[i].KeyID)].seq
 		if !held(events[i].Time) {
 			d.refused = append(d.refused, refusedRecord{outOfPlace(r.event, d.received), r.reporter})
 			continue

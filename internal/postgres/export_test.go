@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,7 +20,7 @@ func ReconcileIn(ctx context.Context, tx pgx.Tx) (*Report, error) {
 			return nil, err
 		}
 	}
-	return report, nil
+	return report, reconcileActivity(ctx, tx, 100, report)
 }
 
 // LatencyBounds are what reconcile hands to width_bucket.
@@ -28,5 +29,10 @@ func LatencyBounds() []int32 { return latencyBounds() }
 // PartitionsOf names where an event of a moment goes.
 func PartitionsOf(at time.Time) string {
 	week := weekly("audit_logs", at)
-	return week.name + " " + week.start.Format(time.DateOnly) + " " + monthly("usage_statistics", at).name
+	return week.name + " " + week.start.Format(time.DateOnly) + " " + monthly("usage_counts", at).name
+}
+
+// Compact merges all that can be merged at a moment.
+func Compact(ctx context.Context, db *DB, now time.Time) error {
+	return errors.Join(db.compactTogether(ctx, now), db.compactSingle(ctx, now), db.compactLedger(ctx, now.Add(-2*time.Hour)))
 }

@@ -31,10 +31,9 @@ func (l ledgerLine) isNote() bool { return strings.HasPrefix(l.outcome, outcomeN
 // ledger counts what became of the records of one batch.
 type ledger map[ledgerLine]int64
 
-const upsertLedger = `
-INSERT INTO ingest_ledger AS l (key, hour, outcome, count)
-SELECT key, $1, outcome, count FROM unnest($2::int[], $3::text[], $4::bigint[]) AS n (key, outcome, count)
-ON CONFLICT (key, hour, outcome) DO UPDATE SET count = l.count + excluded.count`
+const appendLedger = `
+INSERT INTO ingest_ledger (key, hour, outcome, count)
+SELECT key, $1, outcome, count FROM unnest($2::int[], $3::text[], $4::bigint[]) AS n (key, outcome, count)`
 
 func (l ledger) write(ctx context.Context, tx pgx.Tx, received time.Time) error {
 	lines := make([]ledgerLine, 0, len(l))
@@ -55,7 +54,7 @@ func (l ledger) write(ctx context.Context, tx pgx.Tx, received time.Time) error 
 	for i, line := range lines {
 		keys[i], outcomes[i], counts[i] = line.key, line.outcome, l[line]
 	}
-	_, err := tx.Exec(ctx, upsertLedger, received.UTC().Truncate(time.Hour), keys, outcomes, counts)
+	_, err := tx.Exec(ctx, appendLedger, received.UTC().Truncate(time.Hour), keys, outcomes, counts)
 	return err
 }
 

@@ -18,6 +18,7 @@ var migrationFiles embed.FS
 const (
 	lockMigrations  int64 = 0x64697363_00000001
 	lockMaintenance int64 = 0x64697363_00000002
+	lockCompaction  int64 = 0x64697363_00000003
 	// lockQuarantineClass is the first half of a lock of which the key is the second.
 	lockQuarantineClass int32 = 0x64697363
 )

@@ -72,11 +72,7 @@ func (o *outcome) insert(ctx context.Context, tx pgx.Tx, records []*record, by w
 }
 
 // account writes everything that follows from what was stored.
-func (o *outcome) account(ctx context.Context, tx pgx.Tx, d *delivery, by way) error {
-	counts := newStatistics()
-	for _, r := range o.stored {
-		counts.add(r)
-	}
+func (o *outcome) account(ctx context.Context, tx pgx.Tx, d *delivery, counts statistics, by way) error {
 	if err := counts.write(ctx, tx); err != nil {
 		return err
 	}

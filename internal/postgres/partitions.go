@@ -43,7 +43,7 @@ func wanted(oldest, newest time.Time) []partition {
 	for p := weekly("audit_logs", oldest); !p.start.After(newest); p = weekly("audit_logs", p.end) {
 		list = append(list, p)
 	}
-	for p := monthly("usage_statistics", oldest); !p.start.After(newest); p = monthly("usage_statistics", p.end) {
+	for p := monthly("usage_counts", oldest); !p.start.After(newest); p = monthly("usage_counts", p.end) {
 		list = append(list, p)
 	}
 	return list
@@ -75,7 +75,7 @@ func (db *DB) createPartitions(ctx context.Context, now time.Time) error {
 func (db *DB) existingPartitions(ctx context.Context) ([]string, error) {
 	const list = `
 		SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-		WHERE i.inhparent IN ('audit_logs'::regclass, 'usage_statistics'::regclass)`
+		WHERE i.inhparent IN ('audit_logs'::regclass, 'usage_counts'::regclass)`
 	rows, err := db.ingest.Query(ctx, list)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list partitions: %w", public(err))
@@ -125,7 +125,7 @@ func coverageOf(names []string) *coverage {
 // holds reports whether an event of time t has a place.
 func (c *coverage) holds(t time.Time) bool {
 	_, week := c.weeks[weekly("audit_logs", t).name]
-	_, month := c.months[monthly("usage_statistics", t).name]
+	_, month := c.months[monthly("usage_counts", t).name]
 	return week && month
 }
 

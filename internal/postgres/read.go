@@ -23,7 +23,7 @@ func NewReader(db *DB, counted usage.Vantage) *Reader {
 	return &Reader{db: db, counted: counted}
 }
 
-// Dimensions of usage_statistics.
+// Dimensions of usage_counts.
 const (
 	dimensionTotal = iota
 	dimensionEndpoint
@@ -34,6 +34,7 @@ const (
 	dimensionService
 	dimensionPayments
 	dimensionClaimed
+	dimensionOrganization
 )
 
 // Which keys a subject has. No row means that there is no such subject; an array without keys that it has none in

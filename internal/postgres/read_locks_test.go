@@ -2,7 +2,6 @@ package postgres_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,10 +18,10 @@ func TestEachLockIsEnoughAlone(t *testing.T) {
 	_, bobs := x.register("bob@example.com", "live")
 	for _, key := range []int32{adas, bobs, 0} {
 		x.insert(row{key: key, at: x.now, vantage: server, count: 1, payments: 1, agents: 1})
-		x.insert(row{key: key, at: x.now, vantage: server, dimension: 1, value: "GET /a", count: 1, latency: "1"})
+		x.insert(row{key: key, at: x.now, vantage: server, dimension: 1, value: "GET /a", count: 1, latency: map[int]int{0: 1}})
 		x.insert(row{key: key, at: x.now, vantage: server, dimension: 7, value: "EUR", count: 1, volume: "1", fees: "0"})
 		x.insert(row{key: key, at: x.now, vantage: client, dimension: 8, value: "EUR", count: 1, volume: "1", fees: "0"})
-		x.agent(key, x.now.Truncate(24*time.Hour), server, int64(key), 48)
+		x.agents(key, x.now, server, int64(key))
 	}
 	all := []int32{adas, bobs, 0}
 	q := analytics.UsageQuestion{Window: x.window("", "", "", ""), Top: 10}

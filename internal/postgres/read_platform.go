@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/disco-platform/mirrorball/internal/analytics"
+	"github.com/disco-platform/mirrorball/internal/apikey"
 )
 
 // Platform implements analytics.Reader.
@@ -16,8 +17,6 @@ func (r *Reader) Platform(ctx context.Context, q analytics.PlatformQuestion) (*a
 	err := r.db.ReadAs(ctx, Scope{All: true}, func(tx pgx.Tx) error {
 		var b pgx.Batch
 		r.queuePlatform(&b, q, p)
-		queueClaimedOf(&b, q, &p.Claimed)
-		r.queueOrganizations(&b, q, p)
 		r.queueNobody(&b, q, p)
 		r.queueUsers(&b, q, p)
 		queueGrowth(&b, q, p)
@@ -29,94 +28,102 @@ func (r *Reader) Platform(ctx context.Context, q analytics.PlatformQuestion) (*a
 	return p, nil
 }
 
-// platformRows sums up by value what the keys of an environment's users did. The latency of all endpoints together is
-// in the row of dimension 1.
+// everybodysCounts are the rows of what all users' keys of an environment ($1) did together between $2 and $3: whole UTC
+// days, from $4 to $5, by the day, and what is before and after them by the quarter of an hour.
+const everybodysCounts = `
+	SELECT * FROM usage_counts WHERE key = $1 AND grain = 2 AND bucket >= $4 AND bucket < $5
+	UNION ALL SELECT * FROM usage_counts WHERE key = $1 AND grain = 0 AND bucket >= $2 AND bucket < $4
+	UNION ALL SELECT * FROM usage_counts WHERE key = $1 AND grain = 0 AND bucket >= $5 AND bucket < $3`
+
+// spans are the parameters of everybodysCounts.
+func spans(environment string, w analytics.Window) []any {
+	const day = 24 * time.Hour
+	key := everyLiveKey
+	if environment == apikey.Sandbox {
+		key = everySandboxed
+	}
+	firstDay := w.Start.UTC().Add(day - 1).Truncate(day) // UTC days begin at multiples of a day
+	lastDay := w.End.UTC().Truncate(day)
+	if !firstDay.Before(lastDay) { // no whole day
+		firstDay, lastDay = w.End, w.End
+	}
+	return []any{key, w.Start, w.End, firstDay, lastDay}
+}
+
+// platformRows sums up by value what everybody did. Claims are shown whoever saw them, requests from the counted vantage
+// ($6) alone.
 const platformRows = `
 WITH sums AS (
-	SELECT s.dimension,
-		CASE WHEN s.dimension IN (0, 1) THEN 0 ELSE s.value END AS value,
-		coalesce(sum(s.count) FILTER (WHERE s.vantage = $4 OR s.dimension = 7), 0) AS count,
-		coalesce(sum(s.errors) FILTER (WHERE s.vantage = $4), 0) AS errors,
-		sum(s.duration_us) FILTER (WHERE s.vantage = $4) AS duration_us,
-		sum(s.volume) AS volume, sum(s.fees) AS fees,
-		sum(s.latency) FILTER (WHERE s.vantage = $4) AS latency
-	FROM usage_statistics s
-	JOIN api_keys k ON k.seq = s.key
-	WHERE k.environment = $1 AND k.user_seq IS NOT NULL
-		AND s.bucket >= $2 AND s.bucket < $3 AND s.vantage IN (0, $4) AND s.dimension IN (0, 1, 2, 3, 7)
+	SELECT c.dimension, c.value,
+		coalesce(sum(c.count) FILTER (WHERE s.vantage = $6 OR c.dimension IN (7, 8)), 0) AS count,
+		coalesce(sum(c.errors) FILTER (WHERE s.vantage = $6), 0) AS errors,
+		sum(c.duration_us) FILTER (WHERE s.vantage = $6) AS duration_us,
+		coalesce(sum(c.payments), 0) AS payments, sum(c.volume) AS volume, sum(c.fees) AS fees
+	FROM (` + everybodysCounts + `) AS s` + unnestCells + `
+	WHERE s.vantage IN (0, $6) OR c.dimension = 8
 	GROUP BY 1, 2
 ), ranked AS (
-	SELECT sums.*, d.value AS name, row_number() OVER (PARTITION BY dimension ORDER BY count DESC, d.value) AS rank
-	FROM sums LEFT JOIN dictionary d ON d.id = sums.value
+	SELECT sums.*, d.value AS name, row_number() OVER (PARTITION BY dimension ORDER BY count DESC, d.value, sums.value) AS rank
+	FROM sums LEFT JOIN dictionary d ON d.id = sums.value AND sums.dimension <> 9
 )
-SELECT dimension, coalesce(name, ''), count::bigint, errors::bigint,
-	coalesce(round(duration_us / nullif(count, 0)), 0)::bigint,
-	coalesce(volume, 0)::text, coalesce(fees, 0)::text, numeric_send(latency)
-FROM ranked
-WHERE dimension IN (0, 1, 7) OR rank <= $5
+SELECT dimension, coalesce(ranked.name, o.name, ''), coalesce(o.id, ''), count::bigint, errors::bigint,
+	coalesce(round(duration_us / nullif(count, 0)), 0)::bigint, payments::bigint,
+	coalesce(volume, 0)::text, coalesce(fees, 0)::text
+FROM ranked LEFT JOIN organizations o ON o.seq = ranked.value AND dimension = 9
+WHERE dimension IN (0, 7, 8) OR rank <= $7
 ORDER BY dimension, rank`
 
+const platformLatency = `
+SELECT coalesce(array_agg(slot ORDER BY slot), '{}'), coalesce(array_agg(count ORDER BY slot), '{}')
+FROM (
+	SELECT l >> 13 & 1023 AS slot, sum(l & 8191) AS count
+	FROM (` + everybodysCounts + `) AS s CROSS JOIN LATERAL unnest(s.latency) AS l
+	WHERE s.vantage = $6
+	GROUP BY 1
+) AS merged`
+
 func (r *Reader) queuePlatform(b *pgx.Batch, q analytics.PlatformQuestion, p *analytics.Platform) {
-	b.Queue(platformRows, q.Environment, q.Window.Start, q.Window.End, r.counted, q.Top).Query(func(rows pgx.Rows) error {
-		for rows.Next() {
-			var s statistic
-			if err := rows.Scan(&s.dimension, &s.name, &s.counts.Requests, &s.counts.Errors, &s.average,
-				&s.volume, &s.fees, &s.latencyDigits); err != nil {
-				return err
-			}
-			if err := s.addToPlatform(p); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
+	args := append(spans(q.Environment, q.Window), r.counted)
+	b.Queue(platformLatency, args...).QueryRow(func(row pgx.Row) error {
+		var h histogram
+		err := row.Scan(&h.slots, &h.counts)
+		p.Latency = h.latency()
+		return err
+	})
+	b.Queue(platformRows, append(args, q.Top)...).Query(func(rows pgx.Rows) error {
+		var s statistic
+		var organization string
+		_, err := pgx.ForEachRow(rows, []any{&s.dimension, &s.name, &organization, &s.counts.Requests, &s.counts.Errors, &s.average,
+			&s.payments, &s.volume, &s.fees}, func() error {
+			s.addToPlatform(p, organization)
+			return nil
+		})
+		return err
 	})
 }
 
-func (s *statistic) addToPlatform(p *analytics.Platform) (err error) {
+func (s *statistic) addToPlatform(p *analytics.Platform, organization string) {
 	switch s.dimension {
 	case dimensionTotal:
 		p.Counts = s.counts
 		p.Average = time.Duration(s.average) * time.Microsecond
-	case dimensionEndpoint:
-		p.Latency, err = s.latency()
 	case dimensionSDK:
 		p.SDKs = append(p.SDKs, sdkOf(s.name, s.counts))
 	case dimensionCountry:
 		p.Countries = append(p.Countries, analytics.Named{Name: s.name, Counts: s.counts})
 	case dimensionPayments:
 		p.Payments = append(p.Payments, s.money())
+	case dimensionClaimed:
+		p.Claimed = append(p.Claimed, s.money())
+	case dimensionOrganization:
+		p.Organizations = append(p.Organizations, analytics.Organization{ID: organization, Name: s.name, Counts: s.counts, Payments: s.payments})
 	}
-	return err
-}
-
-const topOrganizations = `
-SELECT o.id, o.name,
-	coalesce(sum(s.count) FILTER (WHERE s.vantage = $4), 0)::bigint AS requests,
-	coalesce(sum(s.errors) FILTER (WHERE s.vantage = $4), 0)::bigint,
-	sum(s.payments)::bigint
-FROM usage_statistics s
-JOIN api_keys k ON k.seq = s.key
-JOIN organizations o ON o.seq = k.organization
-WHERE k.environment = $1 AND k.user_seq IS NOT NULL
-	AND s.bucket >= $2 AND s.bucket < $3 AND s.vantage IN (0, $4) AND s.dimension = 0
-GROUP BY o.seq
-ORDER BY requests DESC, o.seq
-LIMIT $5`
-
-func (r *Reader) queueOrganizations(b *pgx.Batch, q analytics.PlatformQuestion, p *analytics.Platform) {
-	b.Queue(topOrganizations, q.Environment, q.Window.Start, q.Window.End, r.counted, q.Top).Query(func(rows pgx.Rows) error {
-		var err error
-		p.Organizations, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (o analytics.Organization, err error) {
-			return o, row.Scan(&o.ID, &o.Name, &o.Requests, &o.Errors, &o.Payments)
-		})
-		return err
-	})
 }
 
 const nobodysRequests = `
-SELECT coalesce(sum(count), 0)::bigint, coalesce(sum(errors), 0)::bigint
-FROM usage_statistics
-WHERE key = 0 AND bucket >= $1 AND bucket < $2 AND vantage = $3 AND dimension = 0`
+SELECT coalesce(sum(c.count), 0)::bigint, coalesce(sum(c.errors), 0)::bigint
+FROM usage_counts s` + unnestCells + `
+WHERE s.key = 0 AND s.grain = 0 AND s.bucket >= $1 AND s.bucket < $2 AND s.vantage = $3 AND c.dimension = 0`
 
 func (r *Reader) queueNobody(b *pgx.Batch, q analytics.PlatformQuestion, p *analytics.Platform) {
 	b.Queue(nobodysRequests, q.Window.Start, q.Window.End, r.counted).QueryRow(func(row pgx.Row) error {
@@ -124,13 +131,9 @@ func (r *Reader) queueNobody(b *pgx.Batch, q analytics.PlatformQuestion, p *anal
 	})
 }
 
-// countUsers looks for one row to a key; the primary key of the statistics leads to it.
 const countUsers = `
-SELECT count(DISTINCT k.user_seq),
-	count(DISTINCT k.user_seq) FILTER (WHERE EXISTS (
-		SELECT FROM usage_statistics s
-		WHERE s.key = k.seq AND s.bucket >= $2 AND (s.vantage = $3 AND s.dimension = 0 OR s.vantage = 0 AND s.dimension = 5)))
-FROM api_keys k
+SELECT count(DISTINCT k.user_seq), count(DISTINCT k.user_seq) FILTER (WHERE a.key IS NOT NULL)
+FROM api_keys k LEFT JOIN key_activity a ON a.key = k.seq AND a.last >= $2 AND a.vantage IN (0, $3)
 WHERE k.environment = $1`
 
 func (r *Reader) queueUsers(b *pgx.Batch, q analytics.PlatformQuestion, p *analytics.Platform) {

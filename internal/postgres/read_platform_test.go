@@ -38,9 +38,9 @@ func TestPlatform(t *testing.T) {
 		{key: 0, at: x.now, vantage: server, count: 6, errors: 5},
 		{key: 0, at: x.now, vantage: client, count: 60, errors: 50},
 
-		{key: adas, at: x.now, vantage: server, dimension: 1, value: "GET /a", count: 7, latency: histogram(map[int]int64{100: 3, 101: 4})},
-		{key: bobs, at: x.now, vantage: server, dimension: 1, value: "GET /b", count: 4, latency: histogram(map[int]int64{101: 4})},
-		{key: sandbox, at: x.now, vantage: server, dimension: 1, value: "GET /b", count: 4, latency: histogram(map[int]int64{5: 4})},
+		{key: adas, at: x.now, vantage: server, dimension: 1, value: "GET /a", count: 7, latency: map[int]int{100: 3, 101: 4}},
+		{key: bobs, at: x.now, vantage: server, dimension: 1, value: "GET /b", count: 4, latency: map[int]int{101: 4}},
+		{key: sandbox, at: x.now, vantage: server, dimension: 1, value: "GET /b", count: 4, latency: map[int]int{5: 4}},
 		{key: adas, at: x.now, vantage: server, dimension: 2, value: "disco-sdk-go\t1.0.0\tgo", count: 7},
 		{key: bobs, at: x.now, vantage: server, dimension: 2, value: "disco-sdk-go\t1.1.0\tgo", count: 3, errors: 3},
 		{key: adas2, at: x.now, vantage: server, dimension: 2, value: "disco-sdk-go\t1.1.0\tgo", count: 1},

@@ -2,11 +2,11 @@ package postgres_test
 
 import (
 	"context"
-	"math/big"
-	"strings"
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/disco-platform/mirrorball/internal/accounts"
@@ -66,9 +66,12 @@ type row struct {
 	dimension                                         int
 	value                                             string
 	count, errors, micros, payments, agents, services int64
-	volume, fees, latency                             string
+	volume, fees                                      string
+	latency                                           map[int]int // how many by latency bucket
 }
 
+// insert writes a row with one cell. What it adds to all users' keys together is written too, by the quarter of an hour
+// and by the day.
 func (t *readTest) insert(r row) {
 	var value int32
 	if r.dimension > 0 {
@@ -78,31 +81,47 @@ func (t *readTest) insert(r row) {
 		}
 		value = t.value(domain, r.value)
 	}
-	t.exec(`INSERT INTO usage_statistics
-		(key, bucket, vantage, dimension, value, count, errors, duration_us, payments, agents, services, volume, fees, latency)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-			nullif($12::text, '')::numeric, nullif($13::text, '')::numeric, nullif($14::text, '')::numeric)`,
-		r.key, r.at, r.vantage, r.dimension, value, r.count, r.errors, r.micros, r.payments, r.agents, r.services,
-		r.volume, r.fees, r.latency)
+	t.insertCell(r, r.key, 0, r.at, value)
+	if r.dimension == 0 || r.dimension == 5 {
+		t.exec(`INSERT INTO key_activity (key, vantage, last) VALUES ($1, $2, $3)
+			ON CONFLICT (key, vantage) DO UPDATE SET last = greatest(key_activity.last, excluded.last)`, r.key, r.vantage, r.at)
+	}
+	var everybody, organization int32
+	err := t.db.Pool().QueryRow(t.Context(), `SELECT CASE environment WHEN 'live' THEN -1 ELSE -2 END, organization
+		FROM api_keys WHERE seq = $1 AND user_seq IS NOT NULL`, r.key).Scan(&everybody, &organization)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return
+	}
+	require.NoError(t, err)
+	for grain, at := range map[int]time.Time{0: r.at, 2: r.at.UTC().Truncate(24 * time.Hour)} {
+		switch r.dimension {
+		case 0:
+			t.insertCell(r, everybody, grain, at, 0)
+			t.insertCell(row{vantage: r.vantage, dimension: 9, count: r.count, errors: r.errors, payments: r.payments}, everybody, grain, at, organization)
+		case 1:
+			t.insertCell(row{vantage: r.vantage, latency: r.latency}, everybody, grain, at, 0)
+		case 2, 3, 7, 8:
+			t.insertCell(r, everybody, grain, at, value)
+		}
+	}
 }
 
-// histogram writes bucket counts as the number that stands for them: bucket i owns the decimal digits from 12i on.
-func histogram(counts map[int]int64) string {
-	sum := new(big.Int)
-	for bucket, n := range counts {
-		digit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(12*bucket)), nil)
-		sum.Add(sum, digit.Mul(digit, big.NewInt(n)))
+func (t *readTest) insertCell(r row, key int32, grain int, at time.Time, value int32) {
+	var latency []int32
+	for bucket, n := range r.latency {
+		latency = append(latency, int32(1<<23|bucket<<13|n)) // of the first cell
 	}
-	return sum.String()
+	t.exec(`INSERT INTO usage_counts
+		(key, grain, bucket, vantage, dimension, value, count, errors, duration_us, payments, agents, services, volume, fees, latency)
+		VALUES ($1, $2, $3, $4, ARRAY[$5::smallint], ARRAY[$6::int], ARRAY[$7::int], ARRAY[$8::int], ARRAY[$9::bigint], ARRAY[$10::int],
+			ARRAY[$11::int], ARRAY[$12::int], ARRAY[nullif($13::text, '')::numeric], ARRAY[nullif($14::text, '')::numeric], $15)`,
+		key, grain, at, r.vantage, r.dimension, value, r.count, r.errors, r.micros, r.payments, r.agents, r.services,
+		r.volume, r.fees, latency)
 }
 
-func (t *readTest) agent(key int32, day time.Time, vantage usage.Vantage, agent int64, slots ...int) {
-	bits := []byte(strings.Repeat("0", 96))
-	for _, s := range slots {
-		bits[s] = '1'
-	}
-	t.exec(`INSERT INTO agent_activity (key, day, vantage, agent, slots) VALUES ($1, $2, $3, $4, $5::text::bit(96))`,
-		key, day, vantage, agent, string(bits))
+func (t *readTest) agents(key int32, at time.Time, vantage usage.Vantage, agents ...int64) {
+	t.exec(`INSERT INTO usage_counts (key, grain, bucket, vantage, dimension, value, count, seen) VALUES ($1, 0, $2, $3, '{}', '{}', '{}', $4)`,
+		key, at, vantage, agents)
 }
 
 func (t *readTest) window(start, end, granularity, zone string) analytics.Window {

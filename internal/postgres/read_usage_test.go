@@ -36,12 +36,12 @@ func TestUsageCountsEveryDimension(t *testing.T) {
 		// somebody else's
 		{key: other, at: x.now, vantage: server, count: 1000, errors: 1000, micros: 1},
 
-		{key: key, at: x.now, vantage: server, dimension: 1, value: "GET /a", count: 2, errors: 1, micros: 1001, latency: histogram(map[int]int64{100: 1, 200: 1})},
-		{key: key, at: yesterday, vantage: server, dimension: 1, value: "GET /a", count: 2, micros: 2002, latency: histogram(map[int]int64{100: 2})},
-		{key: key, at: x.now, vantage: server, dimension: 1, value: "POST /a", count: 5, errors: 1, micros: 5000, latency: histogram(map[int]int64{50: 5})},
-		{key: key, at: x.now, vantage: server, dimension: 1, value: "GET /b", count: 1, micros: 7, latency: histogram(map[int]int64{10: 1})},
-		{key: key, at: x.now, vantage: server, dimension: 1, value: "GET /c", count: 1, micros: 7, latency: histogram(map[int]int64{10: 1})},
-		{key: key, at: x.now, vantage: client, dimension: 1, value: "GET /client", count: 99, micros: 7, latency: histogram(map[int]int64{10: 99})},
+		{key: key, at: x.now, vantage: server, dimension: 1, value: "GET /a", count: 2, errors: 1, micros: 1001, latency: map[int]int{100: 1, 200: 1}},
+		{key: key, at: yesterday, vantage: server, dimension: 1, value: "GET /a", count: 2, micros: 2002, latency: map[int]int{100: 2}},
+		{key: key, at: x.now, vantage: server, dimension: 1, value: "POST /a", count: 5, errors: 1, micros: 5000, latency: map[int]int{50: 5}},
+		{key: key, at: x.now, vantage: server, dimension: 1, value: "GET /b", count: 1, micros: 7, latency: map[int]int{10: 1}},
+		{key: key, at: x.now, vantage: server, dimension: 1, value: "GET /c", count: 1, micros: 7, latency: map[int]int{10: 1}},
+		{key: key, at: x.now, vantage: client, dimension: 1, value: "GET /client", count: 99, micros: 7, latency: map[int]int{10: 99}},
 
 		{key: key, at: x.now, vantage: server, dimension: 2, value: "disco-sdk-go\t1.2.0\tgo", count: 10, errors: 3},
 		{key: key, at: x.now, vantage: server, dimension: 3, value: "DE", count: 6, errors: 2},
@@ -127,16 +127,16 @@ func TestUniqueAgentsOfPartsOfDays(t *testing.T) {
 	_, other := x.register("bob@example.com", "live")
 	day := x.now.Truncate(24 * time.Hour)
 	before := day.AddDate(0, 0, -1)
-	x.agent(key, before, server, 1, 0, 40)
-	x.agent(key, before, none, 2, 41)
-	x.agent(key, day, server, 1, 3)
-	x.agent(key, day, server, 3, 95)
-	x.agent(key, day, client, 4, 3)   // the other vantage
-	x.agent(other, day, server, 5, 3) // another's
+	slot := func(d time.Time, n int) time.Time { return d.Add(time.Duration(n) * 15 * time.Minute) }
+	x.agents(key, slot(before, 0), server, 1)
+	x.agents(key, slot(before, 40), server, 1)
+	x.agents(key, slot(before, 41), none, 2)
+	x.agents(key, slot(day, 3), server, 1)
+	x.agents(key, slot(day, 95), server, 3)
+	x.agents(key, slot(day, 3), client, 4)   // the other vantage
+	x.agents(other, slot(day, 3), server, 5) // another's
 	subject := analytics.Subject{UserID: ada.ID, Environment: "live"}
-	at := func(d time.Time, slot int) string {
-		return d.Add(time.Duration(slot) * 15 * time.Minute).Format(time.RFC3339)
-	}
+	at := func(d time.Time, n int) string { return slot(d, n).Format(time.RFC3339) }
 	for _, c := range []struct {
 		name, start, end string
 		want             int64

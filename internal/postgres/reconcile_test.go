@@ -1,7 +1,9 @@
 package postgres_test
 
 import (
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,23 +25,27 @@ func TestReconcileFindsDifferences(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.New(t)
 	w := postgres.NewWriter(db, postgres.WriterConfig{})
-	paid := request(1)
-	paid.Payment, paid.AgentID, paid.ServiceID = payment("12.50", "EUR"), "a1", "svc"
-	write(t, w, paid, request(2), request(3))
+	events := []usage.Event{request(1), request(2), request(3)}
+	events[0].Payment, events[0].AgentID, events[0].ServiceID = payment("12.50", "EUR"), "a1", "svc"
+	write(t, w, ofKey(events, newKey(t, db))...)
 	report := requireEqualToRecount(t, db)
 	require.Equal(t, int64(3), report.Events)
 	require.Equal(t, int64(6), report.Rows, "total, endpoint, SDK, country, service, payments")
 	require.Equal(t, int64(1), report.Agents)
 
 	tests := map[string]struct{ sql, column, dimension string }{
-		"Count":    {`UPDATE usage_statistics SET count = count + 1 WHERE dimension = 0`, "count", "total"},
-		"Volume":   {`UPDATE usage_statistics SET volume = volume + 0.000000000000000001 WHERE dimension = 7`, "volume", "payments"},
-		"Latency":  {`UPDATE usage_statistics SET latency = latency + 1 WHERE dimension = 1`, "latency", "endpoint"},
-		"Missing":  {`DELETE FROM usage_statistics WHERE dimension = 3`, "count", "country"},
-		"TooMany":  {`INSERT INTO usage_statistics SELECT bucket - interval '1 hour', key, value, vantage, dimension, count, errors, duration_us, payments, agents, services, volume, fees, latency FROM usage_statistics WHERE dimension = 2`, "count", "sdk"},
-		"Agent":    {`UPDATE agent_activity SET slots = ~slots`, "slots", "agent"},
+		"Count":    {change(1, 0, "count[i] = count[i] + 1"), "count", "total"},
+		"Volume":   {change(1, 7, "volume[i] = volume[i] + 0.000000000000000001"), "volume", "payments"},
+		"Latency":  {change(1, 1, "latency[1] = latency[1] + 1"), "latency", "endpoint"},
+		"Missing":  {change(1, 3, "dimension[i] = 4"), "count", "country"},
+		"Later":    {`UPDATE usage_counts SET bucket = bucket + interval '15 minutes' WHERE key > 0`, "count", "sdk"},
+		"Agent":    {`UPDATE usage_counts SET seen[1] = seen[1] + 1 WHERE key > 0`, "seen", "agent"},
 		"Event":    {`DELETE FROM audit_logs WHERE time = (SELECT max(time) FROM audit_logs)`, "count", "total"},
-		"Duration": {`UPDATE usage_statistics SET duration_us = duration_us - 1 WHERE dimension = 6`, "duration_us", "service"},
+		"Duration": {change(1, 1, "duration_us[i] = duration_us[i] - 1"), "duration_us", "endpoint"},
+		"Together": {change(-1, 9, "count[i] = count[i] + 1"), "count", "organization"},
+		"Days":     {`DELETE FROM usage_counts WHERE key < 0 AND grain = 2`, "count", "sdk"},
+		"Slower":   {change(-1, 0, "latency[1] = latency[1] + (1 << 13)"), "latency", "total"},
+		"Unseen":   {`DELETE FROM key_activity`, "last", "last_seen"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -59,6 +65,13 @@ func TestReconcileFindsDifferences(t *testing.T) {
 		})
 	}
 	requireEqualToRecount(t, db)
+}
+
+// change plants a difference in the rows of a key, or of all keys together for a negative one: i is the place of the first
+// cell of a dimension.
+func change(key, dimension int, assignment string) string {
+	set := strings.ReplaceAll(assignment, "[i]", fmt.Sprintf("[array_position(dimension, %d::smallint)]", dimension))
+	return fmt.Sprintf("UPDATE usage_counts SET %s WHERE sign(key) = %d AND %d = ANY (dimension)", set, key, dimension)
 }
 
 // width_bucket over the bounds is the Go function, next to each bound and at the ends.

@@ -12,118 +12,154 @@ import (
 	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
 )
 
-// cell is the primary key of a row of statistics.
+// grain is the length of a period. The values are stored; never renumber them.
+type grain int16
+
+const (
+	grainQuarter grain = 0 // of an hour
+	grainDay     grain = 2 // UTC
+)
+
+// period names what a row of usage_counts is about.
+type period struct {
+	key     int32
+	grain   grain
+	vantage usage.Vantage
+	bucket  int64 // its beginning, in microseconds since 1970
+}
+
+func (p period) compare(o period) int {
+	return cmp.Or(cmp.Compare(p.key, o.key), cmp.Compare(p.grain, o.grain), cmp.Compare(p.vantage, o.vantage), cmp.Compare(p.bucket, o.bucket))
+}
+
+// cell is one of the things that are counted in a period.
 type cell struct {
-	key       int32
-	bucket    int64 // microseconds since 1970
-	vantage   usage.Vantage
 	dimension int16 // read.go lists them; 1 to 6 are the domains of the same number
-	value     int32 // dictionary id; 0 in dimensionTotal
+	value     int32 // dictionary id; 0 in dimensionTotal; organizations.seq in dimensionOrganization
 }
 
-func (c cell) compare(o cell) int {
-	return cmp.Or(cmp.Compare(c.key, o.key), cmp.Compare(c.bucket, o.bucket), cmp.Compare(c.vantage, o.vantage),
-		cmp.Compare(c.dimension, o.dimension), cmp.Compare(c.value, o.value))
-}
-
-// figures are what a row of statistics grows by.
+// figures are what a cell grows by.
 type figures struct {
+	cell
 	count, errors, durationMicros int64
 	payments, agents, services    int64
 	volume, fees                  decimal.Decimal
 	latency                       usage.Latency
 }
 
-// presence is the primary key of a row of agent_activity.
-type presence struct {
-	key, day int32
-	vantage  usage.Vantage
-	agent    int64
+// tally is what a period grows by.
+type tally struct {
+	at    map[cell]int // index of its figures
+	cells []figures
+	seen  map[int64]struct{} // hashes of the ids of agents
 }
 
-func (p presence) compare(o presence) int {
-	return cmp.Or(cmp.Compare(p.key, o.key), cmp.Compare(p.day, o.day), cmp.Compare(p.vantage, o.vantage), cmp.Compare(p.agent, o.agent))
-}
-
-// slots has one bit for each quarter of an hour of a day; the first is the highest bit of the first byte, as in bit(96).
-type slots [12]byte
-
-const bucketMicros = int64(usage.BucketWidth / time.Microsecond)
-
-// statistics are what a batch of stored events adds.
-type statistics struct {
-	cells  map[cell]*figures
-	agents map[presence]*slots
-}
-
-func newStatistics() *statistics {
-	return &statistics{cells: map[cell]*figures{}, agents: map[presence]*slots{}}
-}
-
-func (s *statistics) at(c cell) *figures {
-	f := s.cells[c]
-	if f == nil {
-		f = &figures{}
-		s.cells[c] = f
+// figures of a cell, to be used before the next call.
+func (t *tally) figures(c cell) *figures {
+	i, ok := t.at[c]
+	if !ok {
+		i = len(t.cells)
+		t.at[c] = i
+		t.cells = append(t.cells, figures{cell: c})
 	}
-	return f
+	return &t.cells[i]
 }
 
-// add counts one event. The recount in reconcile.go says the same in SQL.
-func (s *statistics) add(r *record) {
+// statistics are what a number of stored events adds.
+type statistics map[period]*tally
+
+func (s statistics) at(p period) *tally {
+	t := s[p]
+	if t == nil {
+		t = &tally{at: map[cell]int{}, seen: map[int64]struct{}{}}
+		s[p] = t
+	}
+	return t
+}
+
+const (
+	bucketMicros = int64(usage.BucketWidth / time.Microsecond)
+	dayMicros    = int64(24 * time.Hour / time.Microsecond)
+)
+
+func periodOf(r *record) period {
+	return period{key: r.key, vantage: r.event.Vantage, bucket: r.micros - mod(r.micros, bucketMicros)}
+}
+
+// count counts sorted events by key. The recount in reconcile.go says the same in SQL.
+func count(records []*record) statistics {
+	s := statistics{}
+	var last period
+	var t *tally
+	for _, r := range records {
+		if p := periodOf(r); t == nil || p != last {
+			last, t = p, s.at(p)
+		}
+		t.add(r)
+	}
+	return s
+}
+
+// add counts one event.
+func (t *tally) add(r *record) {
 	e := r.event
-	c := cell{key: r.key, bucket: r.micros - mod(r.micros, bucketMicros), vantage: e.Vantage}
-	in := func(d int16, value int32) *figures {
-		c.dimension, c.value = d, value
-		return s.at(c)
-	}
 	if e.IsRequest() {
-		in(dimensionTotal, 0).call(e)
+		t.figures(cell{dimensionTotal, 0}).call(e)
 		for _, d := range [...]domain{domainEndpoint, domainSDK, domainCountry, domainOperation, domainService} {
 			optional := d == domainOperation || d == domainService
 			if optional && r.counted[d] == idUnknown {
 				continue
 			}
-			f := in(int16(d), r.counted[d])
+			f := t.figures(cell{int16(d), r.counted[d]})
 			f.call(e)
 			if d == domainEndpoint {
 				f.latency.Add(int64(durationMicros(e)))
 			}
 		}
 	} else {
-		in(int16(domainEventName), r.counted[domainEventName]).call(e)
+		t.figures(cell{dimensionEvent, r.counted[domainEventName]}).call(e)
 	}
-	if pays(e) && !e.Trusted {
-		in(dimensionClaimed, r.counted[domainCurrency]).money(e.Payment)
-	}
-	if pays(e) && e.Trusted {
-		in(dimensionPayments, r.counted[domainCurrency]).money(e.Payment)
-		in(dimensionTotal, 0).payments++
-		if r.counted[domainService] != idUnknown {
-			in(int16(domainService), r.counted[domainService]).payments++
-		}
+	if pays(e) {
+		t.pay(r)
 	}
 	switch {
 	case creates(e, usageconv.OperationAgentsCreate, usageconv.EventAgentCreated):
-		in(dimensionTotal, 0).agents++
+		t.figures(cell{dimensionTotal, 0}).agents++
 	case creates(e, usageconv.OperationServicesCreate, usageconv.EventServiceCreated):
-		in(dimensionTotal, 0).services++
+		t.figures(cell{dimensionTotal, 0}).services++
 	}
-	s.see(r)
+	if e.AgentID != "" {
+		t.seen[agentHash(e.AgentID)] = struct{}{}
+	}
 }
 
 func (f *figures) call(e *usage.Event) {
 	f.count++
-	f.durationMicros += int64(durationMicros(e))
+	if f.dimension == dimensionTotal || f.dimension == dimensionEndpoint {
+		f.durationMicros += int64(durationMicros(e))
+	}
 	if e.Failed {
 		f.errors++
 	}
 }
 
-func (f *figures) money(p *usage.Payment) {
-	f.count++
-	f.volume = f.volume.Add(p.Amount)
-	f.fees = f.fees.Add(p.Fee)
+// pay counts a payment, or the claim of one.
+func (t *tally) pay(r *record) {
+	dimension := int16(dimensionPayments)
+	if !r.event.Trusted {
+		dimension = dimensionClaimed
+	}
+	money := t.figures(cell{dimension, r.counted[domainCurrency]})
+	money.count++
+	money.volume = money.volume.Add(r.event.Payment.Amount)
+	money.fees = money.fees.Add(r.event.Payment.Fee)
+	if !r.event.Trusted {
+		return
+	}
+	t.figures(cell{dimensionTotal, 0}).payments++
+	if service := r.counted[domainService]; service != idUnknown {
+		t.figures(cell{dimensionService, service}).payments++
+	}
 }
 
 // pays reports whether an event carries a payment that came to be.
@@ -142,20 +178,16 @@ func creates(e *usage.Event, operation, name string) bool {
 	return e.Name == name
 }
 
-// see notes in which quarter of an hour an agent was active.
-func (s *statistics) see(r *record) {
-	if r.event.AgentID == "" {
-		return
-	}
-	day := dayOf(r.micros)
-	p := presence{key: r.key, day: day, vantage: r.event.Vantage, agent: agentHash(r.event.AgentID)}
-	seen := s.agents[p]
-	if seen == nil {
-		seen = &slots{}
-		s.agents[p] = seen
-	}
-	slot := (r.micros - int64(day)*86_400_000_000) / bucketMicros
-	seen[slot/8] |= 0x80 >> (slot % 8)
+// merge adds figures of another cell, its latency histogram apart.
+func (f *figures) merge(o *figures) {
+	f.count += o.count
+	f.errors += o.errors
+	f.durationMicros += o.durationMicros
+	f.payments += o.payments
+	f.agents += o.agents
+	f.services += o.services
+	f.volume = f.volume.Add(o.volume)
+	f.fees = f.fees.Add(o.fees)
 }
 
 // agentHash is the first 8 bytes of the SHA-256 of an agent's id. Among a million agents of a key the chance that any

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -115,19 +116,19 @@ func (d *dictionary) step(ctx context.Context, v vocabulary, ask func(context.Co
 }
 
 // wanting are the allowances from which a value that is new to the database would be taken.
-func wanting(records []*record) map[allowance][]int32 {
-	asked := map[allowance][]int32{}
+func wanting(records []*record) asked {
+	wanted := asked{}
 	eachDay(records, func(key, day int32, run []*record) {
-		for _, d := range capped {
-			for _, r := range run {
-				if w := r.words[d]; w != nil && w.id == 0 {
-					asked[allowance{key, day, d}] = nil
-					break
-				}
-			}
+		if slices.ContainsFunc(run, (*record).isNew) {
+			wanted[allowance{key, day}] = nil
 		}
 	})
-	return asked
+	return wanted
+}
+
+// isNew reports whether a capped value of the record is new to the database.
+func (r *record) isNew() bool {
+	return slices.ContainsFunc(capped, func(d domain) bool { return r.words[d] != nil && r.words[d].id == 0 })
 }
 
 // permit lets each key add as many new values as its allowance has room for.
@@ -141,7 +142,7 @@ func permit(records []*record, a *admissions) {
 					continue
 				}
 				if left < 0 {
-					left = a.room(allowance{key, day, d})
+					left = a.room(allowance{key, day}, d)
 				}
 				if left == 0 {
 					break

@@ -24,14 +24,15 @@ type WriterConfig struct {
 // event which is there already takes the slower way through a staging table, and only one with an event that Postgres
 // refuses for its content is taken apart.
 //
-// Every transaction touches the tables in one order (undated_events, admissions, audit_logs, usage_statistics,
-// agent_activity, ingest_ledger, quarantine, reported_totals) and the rows of each in the order of its primary key, so
-// writers wait for each other but do not deadlock. Rows that many writers share come last and are locked shortest.
+// Every transaction touches the tables in one order (undated_events, admissions, audit_logs, key_activity, reported_totals,
+// quarantine) and the rows of each in the order of its primary key, so writers wait for each other but do not deadlock. To
+// usage_counts and ingest_ledger it only appends.
 type Writer struct {
 	db         *DB
-	keys       *keySeqs
+	holders    *holders
 	dictionary *dictionary
 	admissions *admissions
+	activity   *activity
 	claims     *claims
 }
 
@@ -44,9 +45,10 @@ func NewWriter(db *DB, cfg WriterConfig) *Writer {
 	}
 	return &Writer{
 		db:         db,
-		keys:       newKeySeqs(db.ingest),
+		holders:    newHolders(db.ingest),
 		dictionary: newDictionary(db.ingest),
 		admissions: newAdmissions(cfg.CardinalityLimit),
+		activity:   newActivity(),
 		claims:     newClaims(db.ingest),
 	}
 }
@@ -105,6 +107,7 @@ func pause(ctx context.Context, try int) bool {
 func (w *Writer) store(ctx context.Context, d *delivery, by way) (usage.Receipt, error) {
 	var out *outcome
 	var learned admitted
+	var seen []activePeriod
 	err := pgx.BeginTxFunc(ctx, w.db.ingest, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		out = newOutcome(d)
 		fresh, repeats, err := dropSeenUndated(ctx, tx, d.records)
@@ -114,17 +117,23 @@ func (w *Writer) store(ctx context.Context, d *delivery, by way) (usage.Receipt,
 		out.repeat(repeats)
 		// Repeated events use their key's allowances too: their values are in the dictionary by now, and one event, sent
 		// again and again with other values, could otherwise grow it for ever.
-		if learned, err = w.admissions.admit(ctx, tx, d.records); err != nil {
+		if learned, err = w.admissions.admit(ctx, tx, d); err != nil {
 			return err
 		}
 		if err := out.insert(ctx, tx, fresh, by); err != nil {
 			return err
 		}
-		return out.account(ctx, tx, d, by)
+		counts := count(out.stored)
+		if seen, err = w.activity.write(ctx, tx, counts); err != nil {
+			return err
+		}
+		counts.together(d.holders, learned.together)
+		return out.account(ctx, tx, d, counts, by)
 	})
 	if err != nil {
 		return usage.Receipt{}, err
 	}
 	w.admissions.remember(learned)
+	w.activity.remember(seen)
 	return out.receipt(), nil
 }

@@ -64,9 +64,10 @@ func eventGen() *rapid.Generator[usage.Event] {
 
 var testPepper = postgres.Pepper("a pepper for tests")
 
+// newKey is the key of a new user, so that it is counted for all users' keys together too.
 func newKey(t require.TestingT, db *postgres.DB) string {
-	key, err := postgres.NewRegistry(db, testPepper).CreateKey(contextOf(t), accounts.KeySpec{
-		Environment: "live", Scopes: []string{apikey.ScopeTelemetryWrite},
+	_, key, err := postgres.NewRegistry(db, testPepper).Register(contextOf(t), accounts.Registration{
+		Email: "ada@example.com", Organization: "Analytical Engines", Environment: apikey.Live,
 	})
 	require.NoError(t, err)
 	return key.Identity.KeyID
@@ -75,10 +76,13 @@ func newKey(t require.TestingT, db *postgres.DB) string {
 // statisticsOf is everything that was counted for a key, as text.
 func statisticsOf(t require.TestingT, db *postgres.DB, keyID string) []string {
 	const query = `
-		SELECT format('%s %s %s %s | %s %s %s %s %s %s %s %s %s', bucket, s.vantage, dimension, d.value, count, errors, duration_us,
-			payments, agents, services, trim_scale(volume), trim_scale(fees), latency)
+		SELECT format('%s %s %s %s | %s %s %s %s %s %s %s %s', bucket, s.vantage, dimension, d.value, count, errors, duration_us,
+			payments, agents, services, trim_scale(volume), trim_scale(fees))
 		FROM usage_statistics s LEFT JOIN dictionary d ON d.id = s.value JOIN api_keys k ON k.seq = s.key WHERE k.id = $1
-		UNION ALL SELECT format('agent %s %s %s %s', day, vantage, agent, slots) FROM agent_activity a JOIN api_keys k ON k.seq = a.key WHERE k.id = $1
+		UNION ALL SELECT format('latency %s %s %s %s %s', bucket, l.vantage, d.value, slot, count)
+			FROM usage_latencies l LEFT JOIN dictionary d ON d.id = l.endpoint JOIN api_keys k ON k.seq = l.key WHERE k.id = $1
+		UNION ALL SELECT format('agent %s %s %s', bucket, vantage, agent) FROM agent_activity a JOIN api_keys k ON k.seq = a.key WHERE k.id = $1
+		UNION ALL SELECT format('seen %s %s', vantage, last) FROM key_activity a JOIN api_keys k ON k.seq = a.key WHERE k.id = $1
 		UNION ALL SELECT format('events %s', count(*)) FROM audit_logs a JOIN api_keys k ON k.seq = a.key WHERE k.id = $1
 		ORDER BY 1`
 	rows, err := db.Pool().Query(contextOf(t), query, keyID)

@@ -1,8 +1,6 @@
 package usage
 
 import (
-	"encoding/binary"
-	"errors"
 	"math"
 	"slices"
 )
@@ -43,13 +41,23 @@ type LatencyCount struct {
 
 // Add counts one duration of us microseconds.
 func (l *Latency) Add(us int64) {
-	b := LatencyBucket(us)
-	i, found := slices.BinarySearchFunc(*l, b, func(c LatencyCount, b int) int { return c.Bucket - b })
+	l.add(LatencyCount{Bucket: LatencyBucket(us), Count: 1})
+}
+
+// Merge adds the counts of another histogram.
+func (l *Latency) Merge(o Latency) {
+	for _, c := range o {
+		l.add(c)
+	}
+}
+
+func (l *Latency) add(c LatencyCount) {
+	i, found := slices.BinarySearchFunc(*l, c.Bucket, func(c LatencyCount, b int) int { return c.Bucket - b })
 	if found {
-		(*l)[i].Count++
+		(*l)[i].Count += c.Count
 		return
 	}
-	*l = slices.Insert(*l, i, LatencyCount{Bucket: b, Count: 1})
+	*l = slices.Insert(*l, i, c)
 }
 
 // Quantile is the duration, in microseconds, below which the share q of all durations lies (nearest rank); 0 when
@@ -70,71 +78,4 @@ func (l Latency) Quantile(q float64) float64 {
 		rank -= c.Count
 	}
 	return latencyValue(l[len(l)-1].Bucket)
-}
-
-// A histogram is stored as one whole number in which bucket i owns the decimal digits 12i to 12i+11: three digits of
-// the base 10,000 that Postgres's numeric is made of. Sums stay exact up to 10^12-1 per bucket.
-const (
-	numericBase     = 10_000
-	digitsPerBucket = 3
-)
-
-// AppendNumeric appends the histogram in the binary form of Postgres's numeric (numeric.c, numeric_send).
-func (l Latency) AppendNumeric(dst []byte) []byte {
-	if len(l) == 0 {
-		return append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
-	}
-	lowest := l[0].Bucket * digitsPerBucket
-	highest := l[len(l)-1].Bucket*digitsPerBucket + digitsPerBucket - 1
-	digits := make([]uint16, highest-lowest+1) // least significant first
-	for _, c := range l {
-		at := c.Bucket*digitsPerBucket - lowest
-		for n := c.Count; n > 0; n /= numericBase {
-			digits[at] = uint16(n % numericBase)
-			at++
-		}
-	}
-	for digits[len(digits)-1] == 0 { // numeric_recv accepts leading zeroes; leave them out all the same
-		digits = digits[:len(digits)-1]
-		highest--
-	}
-	dst = binary.BigEndian.AppendUint16(dst, uint16(len(digits)))
-	dst = binary.BigEndian.AppendUint16(dst, uint16(highest)) // weight of the first digit
-	dst = append(dst, 0, 0, 0, 0)                             // sign: positive; display scale: 0
-	for _, d := range slices.Backward(digits) {
-		dst = binary.BigEndian.AppendUint16(dst, d)
-	}
-	return dst
-}
-
-var errNotLatency = errors.New("not a latency histogram")
-
-// ParseLatency reads what [Latency.AppendNumeric] wrote, or a sum of such numbers.
-func ParseLatency(src []byte) (Latency, error) {
-	if len(src) < 8 {
-		return nil, errNotLatency
-	}
-	n := int(binary.BigEndian.Uint16(src))
-	weight := int(int16(binary.BigEndian.Uint16(src[2:])))
-	if sign := binary.BigEndian.Uint16(src[4:]); sign != 0 || len(src) != 8+2*n || weight-n+1 < 0 {
-		return nil, errNotLatency
-	}
-	var l Latency
-	for i := n - 1; i >= 0; i-- { // from the least significant digit
-		d := uint64(binary.BigEndian.Uint16(src[8+2*i:]))
-		if d == 0 {
-			continue
-		}
-		position := weight - i
-		bucket := position / digitsPerBucket
-		for range position % digitsPerBucket {
-			d *= numericBase
-		}
-		if len(l) > 0 && l[len(l)-1].Bucket == bucket {
-			l[len(l)-1].Count += d
-		} else {
-			l = append(l, LatencyCount{Bucket: bucket, Count: d})
-		}
-	}
-	return l, nil
 }

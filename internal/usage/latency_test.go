@@ -1,9 +1,7 @@
 package usage
 
 import (
-	"encoding/binary"
 	"math"
-	"math/big"
 	"slices"
 	"testing"
 
@@ -11,50 +9,30 @@ import (
 	"pgregory.net/rapid"
 )
 
-// numericValue reads the binary form of a numeric by its definition: Σ digit[i] · 10000^(weight-i).
-func numericValue(t require.TestingT, b []byte) *big.Int {
-	n, weight := int(binary.BigEndian.Uint16(b)), int(int16(binary.BigEndian.Uint16(b[2:])))
-	require.Len(t, b, 8+2*n)
-	sum := new(big.Int)
-	for i := range n {
-		digit := int64(binary.BigEndian.Uint16(b[8+2*i:]))
-		require.Less(t, digit, int64(10_000))
-		power := new(big.Int).Exp(big.NewInt(10_000), big.NewInt(int64(weight-i)), nil)
-		sum.Add(sum, power.Mul(power, big.NewInt(digit)))
-	}
-	return sum
-}
-
-// asNumeric is the definition of the stored form: Σ count · 10^(12·bucket).
-func asNumeric(l Latency) *big.Int {
-	sum := new(big.Int)
-	for _, c := range l {
-		power := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(12*c.Bucket)), nil)
-		sum.Add(sum, power.Mul(power, new(big.Int).SetUint64(c.Count)))
-	}
-	return sum
-}
-
-func latencyGen() *rapid.Generator[Latency] {
-	return rapid.Custom(func(t *rapid.T) Latency {
-		var l Latency
-		for bucket, n := range rapid.MapOfN(rapid.IntRange(0, 548), rapid.Uint64Range(1, 1e12-1), 0, 20).Draw(t, "counts") {
-			l = append(l, LatencyCount{bucket, n})
-		}
-		slices.SortFunc(l, func(a, b LatencyCount) int { return a.Bucket - b.Bucket })
-		return l
-	})
-}
-
-func TestLatencyIsStoredExactly(t *testing.T) {
+// The order in which durations come, and whether they are counted apart first, makes no difference.
+func TestLatencyMerges(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		l := latencyGen().Draw(t, "latency")
-		stored := l.AppendNumeric(nil)
-		require.Zero(t, asNumeric(l).Cmp(numericValue(t, stored)))
-		back, err := ParseLatency(stored)
-		require.NoError(t, err)
-		require.Equal(t, l, back)
+		durations := rapid.SliceOfN(rapid.Int64Range(0, 10_000), 0, 50).Draw(t, "durations")
+		cut := rapid.IntRange(0, len(durations)).Draw(t, "cut")
+		counts := map[int]uint64{}
+		var whole, first, second Latency
+		for i, d := range durations {
+			counts[LatencyBucket(d)]++
+			whole.Add(d)
+			if i < cut {
+				first.Add(d)
+			} else {
+				second.Add(d)
+			}
+		}
+		second.Merge(first)
+		require.Equal(t, whole, second)
+		require.Len(t, whole, len(counts))
+		for i, c := range whole {
+			require.Equal(t, counts[c.Bucket], c.Count)
+			require.True(t, i == 0 || whole[i-1].Bucket < c.Bucket)
+		}
 	})
 }
 
@@ -73,21 +51,4 @@ func TestQuantile(t *testing.T) {
 		require.InEpsilon(t, exact, l.Quantile(q), 0.02)
 	})
 	require.Zero(t, Latency(nil).Quantile(0.5))
-}
-
-func FuzzParseLatency(f *testing.F) {
-	f.Add(Latency{{0, 1}, {5, 20_000}, {548, 999_999_999_999}}.AppendNumeric(nil))
-	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 0})
-	f.Add([]byte{0, 1, 0x7f, 0xff, 0, 0, 0, 0, 0xff, 0xff})
-	f.Add([]byte{0, 1, 0, 0, 0xc0, 0, 0, 0, 0, 1}) // NaN
-	f.Fuzz(func(t *testing.T, b []byte) {
-		l, err := ParseLatency(b)
-		if err != nil {
-			return
-		}
-		for i := 1; i < len(l); i++ {
-			require.Less(t, l[i-1].Bucket, l[i].Bucket)
-		}
-		l.Quantile(0.99)
-	})
 }

@@ -16,76 +16,108 @@ CREATE TABLE dictionary (
 -- allowance of distinct values. Id 2 stands for "not known".
 INSERT INTO dictionary (domain, value) VALUES (0, 'other'), (0, '');
 
--- One row to an event. key is api_keys.seq; 0 stands for nobody's usage.
--- Columns are ordered by width, so that no byte is lost to alignment.
+-- One row to an event. key is api_keys.seq; 0 stands for nobody's usage. Columns are ordered by width, so that no byte is
+-- lost to alignment, and what is not known is NULL, which takes no room at all.
 CREATE TABLE audit_logs (
     time        timestamptz NOT NULL,
     id          uuid NOT NULL,
     key         integer NOT NULL,
-    endpoint    integer NOT NULL,   -- dictionary ids; the value that the event was counted under
-    sdk         integer NOT NULL,
-    country     integer NOT NULL,
-    operation   integer NOT NULL,
-    event_name  integer NOT NULL,
-    service     integer NOT NULL,
-    user_agent  integer NOT NULL,
-    error_type  integer NOT NULL,
-    claim       integer NOT NULL,
     duration_us integer NOT NULL,   -- microseconds, at most 2^31-1 (35 minutes)
+    endpoint    integer,            -- dictionary ids, from here to currency; the value that the event was counted under
+    sdk         integer,
+    country     integer,
+    operation   integer,
+    event_name  integer,
+    service     integer,
+    user_agent  integer,
+    error_type  integer,
+    claim       integer,
+    currency    integer,            -- NULL: no payment
     status      smallint NOT NULL,
     kind        smallint NOT NULL,  -- usage.Kind
     vantage     smallint NOT NULL,  -- usage.Vantage
     flags       smallint NOT NULL,  -- bit 0 failed, 1 trusted, 2 claim mismatch, 3 undated
-    currency    integer,            -- dictionary id; NULL: no payment
     amount      numeric,
     fee         numeric,
     client      inet,
     agent       text,
-    details     jsonb,              -- resend count, uncapped values, remaining attributes; NULL: none
+    details     jsonb,              -- resend count, uncapped values, remaining attributes
     PRIMARY KEY (key, time, id)
 ) PARTITION BY RANGE (time);
 
--- Statistics: one row to a key, bucket of 15 minutes, vantage, dimension and value.
-CREATE TABLE usage_statistics (
-    bucket      timestamptz NOT NULL,
-    key         integer NOT NULL,
-    value       integer NOT NULL,   -- dictionary id; 0 in dimension 0
+-- What batches of events add to the statistics. A batch appends one row to each key, quarter of an hour and vantage that it
+-- has events of, and changes none, so writers never wait for each other here; the sum of the rows is what counts. Rows are
+-- merged later (internal/postgres/compact.go), which leaves all sums as they are.
+--
+-- A row has a number of cells, which are places of its arrays: cell i is about value[i] in dimension[i]. An array ends with
+-- its last figure that is not zero. The same cell may occur again, where a count does not fit.
+CREATE TABLE usage_counts (
+    bucket      timestamptz NOT NULL,   -- beginning of the period
+    key         integer NOT NULL,       -- api_keys.seq; 0 nobody; -1, -2 all keys of users, live and sandbox, together
+    grain       smallint NOT NULL,      -- length of the period: 0 a quarter of an hour, 2 a UTC day
     vantage     smallint NOT NULL,
-    -- 0 total, 1 endpoint, 2 SDK, 3 country, 4 operation, 5 event name, 6 service,
-    -- 7 payments by currency, 8 claimed payments by currency
-    dimension   smallint NOT NULL,
-    count       bigint NOT NULL,    -- requests; in dimension 5 custom events; in 7 and 8 payments
-    errors      bigint NOT NULL,
-    duration_us numeric NOT NULL,   -- sum of durations in microseconds
-    payments    bigint NOT NULL,    -- counted payments (dimensions 0 and 6)
-    agents      bigint NOT NULL,    -- agents created (dimension 0)
-    services    bigint NOT NULL,    -- services created (dimension 0)
-    volume      numeric,            -- sum of amounts (dimensions 7 and 8)
-    fees        numeric,
-    -- Latency histogram as one large whole number, in dimension 1 only. Bucket i owns the decimal digits 12i to 12i+11,
-    -- so + and sum() of Postgres merge histograms natively and exactly; see internal/usage/latency.go.
-    latency     numeric,
-    PRIMARY KEY (key, bucket, vantage, dimension, value)
+    -- 0 total, 1 endpoint, 2 SDK, 3 country, 4 operation, 5 event name, 6 service, 7 payments by currency, 8 claimed payments
+    -- by currency, 9 organisation
+    dimension   smallint[] NOT NULL,
+    value       integer[] NOT NULL,     -- dictionary id; 0 in dimension 0; organizations.seq in dimension 9
+    count       integer[] NOT NULL,     -- requests; in dimension 5 custom events; in 7 and 8 payments
+    errors      integer[],
+    payments    integer[],              -- counted payments (dimensions 0, 6 and 9)
+    agents      integer[],              -- agents created (dimension 0)
+    services    integer[],              -- services created (dimension 0)
+    duration_us bigint[],               -- sum of durations in microseconds (dimensions 0 and 1)
+    volume      numeric[],              -- sum of amounts (dimensions 7 and 8)
+    fees        numeric[],
+    -- Latency histogram: cell << 23 | latency bucket << 13 | how many (at most 8191); see internal/usage/latency.go. Of
+    -- endpoints, for keys; of the total, for all keys together.
+    latency     integer[],
+    seen        bigint[]                -- agents that were active: first 8 bytes of the SHA-256 of their id, each once
 ) PARTITION BY RANGE (bucket);
+CREATE INDEX usage_counts_period ON usage_counts (key, grain, vantage, bucket);
 
--- When an agent was active: bit i of slots is set when the agent appeared in the i-th quarter of an hour of the UTC
--- day. Distinct agents of any range that consists of whole buckets follow exactly.
-CREATE TABLE agent_activity (
-    day     date NOT NULL,
+-- The same with a row to a cell.
+CREATE VIEW usage_cells WITH (security_invoker = true) AS
+SELECT s.key, s.grain, s.bucket, s.vantage, c.dimension, c.value, sum(c.count) AS count,
+    coalesce(sum(c.errors), 0) AS errors, coalesce(sum(c.payments), 0) AS payments,
+    coalesce(sum(c.agents), 0) AS agents, coalesce(sum(c.services), 0) AS services,
+    coalesce(sum(c.duration_us), 0) AS duration_us, sum(c.volume) AS volume, sum(c.fees) AS fees
+FROM usage_counts s CROSS JOIN LATERAL unnest(s.dimension, s.value, s.count, s.errors, s.payments, s.agents, s.services,
+    s.duration_us, s.volume, s.fees) AS c (dimension, value, count, errors, payments, agents, services, duration_us, volume, fees)
+GROUP BY s.key, s.grain, s.bucket, s.vantage, c.dimension, c.value;
+
+-- Statistics: one row to a key, quarter of an hour, vantage, dimension and value.
+CREATE VIEW usage_statistics WITH (security_invoker = true) AS
+SELECT key, bucket, vantage, dimension, value, count, errors, payments, agents, services, duration_us, volume, fees
+FROM usage_cells WHERE key >= 0 AND grain = 0;
+
+-- How long calls took: one row to a key, quarter of an hour, vantage, endpoint and latency bucket. Sums merge histograms.
+CREATE VIEW usage_latencies WITH (security_invoker = true) AS
+SELECT s.key, s.bucket, s.vantage, s.value[l >> 23] AS endpoint, l >> 13 & 1023 AS slot, sum(l & 8191) AS count
+FROM usage_counts s CROSS JOIN LATERAL unnest(s.latency) AS l
+WHERE s.key >= 0 AND s.grain = 0
+GROUP BY s.key, s.bucket, s.vantage, s.value[l >> 23], l >> 13 & 1023;
+
+-- When agents were active: one row to a key, quarter of an hour, vantage and agent.
+CREATE VIEW agent_activity WITH (security_invoker = true) AS
+SELECT DISTINCT s.key, s.bucket, s.vantage, a.agent
+FROM usage_counts s CROSS JOIN LATERAL unnest(s.seen) AS a (agent)
+WHERE s.key >= 0 AND s.grain = 0;
+
+-- The last quarter of an hour in which a key was seen from a vantage.
+CREATE TABLE key_activity (
+    last    timestamptz NOT NULL,
     key     integer NOT NULL,
     vantage smallint NOT NULL,
-    agent   bigint NOT NULL,        -- first 8 bytes of the SHA-256 of the agent id
-    slots   bit(96) NOT NULL,
-    PRIMARY KEY (key, day, vantage, agent)
+    PRIMARY KEY (key, vantage)
 );
 
--- Distinct values that a key has used up of its allowance on a day. A row is locked to admit new values.
+-- Distinct values that a key has used up of its allowance on a day; keys as in usage_counts. A row is locked to admit new
+-- values. The ids of a domain follow the negated number of the domain: -1, 17, 18, -2, 5, -1, 19.
 CREATE TABLE admissions (
     day       date NOT NULL,
     key       integer NOT NULL,
-    dimension smallint NOT NULL,    -- dictionary domain
     admitted  integer[] NOT NULL,
-    PRIMARY KEY (key, day, dimension)
+    PRIMARY KEY (key, day)
 );
 
 -- Events without a time of their own: their id alone says whether they were seen.
@@ -100,7 +132,11 @@ CREATE INDEX undated_events_received ON undated_events USING brin (received);
 -- +goose Down
 DROP TABLE undated_events;
 DROP TABLE admissions;
-DROP TABLE agent_activity;
-DROP TABLE usage_statistics;
+DROP TABLE key_activity;
+DROP VIEW agent_activity;
+DROP VIEW usage_latencies;
+DROP VIEW usage_statistics;
+DROP VIEW usage_cells;
+DROP TABLE usage_counts;
 DROP TABLE audit_logs;
 DROP TABLE dictionary;

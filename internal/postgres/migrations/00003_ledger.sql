@@ -3,14 +3,14 @@
 -- +goose Up
 
 -- Per key and hour of receipt: received = stored + repeated + rejected, where outcome is 'stored', 'repeated' or a
--- usage.Reason.
+-- usage.Reason. Batches append rows, whose sum counts, so that writers never wait for each other here; they are merged later.
 CREATE TABLE ingest_ledger (
     hour    timestamptz NOT NULL,
     key     integer NOT NULL,       -- the key that the records were sent with, whomever they are about; 0: not known
     outcome text NOT NULL,
-    count   bigint NOT NULL,
-    PRIMARY KEY (key, hour, outcome)
+    count   bigint NOT NULL
 );
+CREATE INDEX ingest_ledger_hour ON ingest_ledger (hour, key);
 
 -- Records that cannot be stored, with the reason; at most a thousand to a key and hour, the ledger counts all.
 CREATE TABLE quarantine (

@@ -34,7 +34,9 @@ $$;
 -- +goose StatementEnd
 
 -- The parents only: what is not granted cannot be read by the name of a partition either. Digests stay unreadable.
-GRANT SELECT ON audit_logs, usage_statistics, agent_activity, ingest_ledger, reported_totals, dictionary TO mirrorball_reader;
+GRANT SELECT ON audit_logs, usage_counts, key_activity, ingest_ledger, reported_totals, dictionary TO mirrorball_reader;
+-- Views read as whoever asks, so the policies below hold for them too.
+GRANT SELECT ON usage_cells, usage_statistics, usage_latencies, agent_activity TO mirrorball_reader;
 GRANT SELECT ON organizations, users TO mirrorball_reader;
 GRANT SELECT (seq, id, hint, user_seq, organization, environment, scopes, name, created_at, expires_at, revoked_at,
     claimed_email, claimed_organization, claimed_metadata, claimed_at) ON api_keys TO mirrorball_reader;
@@ -47,13 +49,13 @@ CREATE POLICY reader ON audit_logs FOR SELECT TO mirrorball_reader USING (
     key = ANY ((SELECT string_to_array(nullif(current_setting('mirrorball.keys', true), ''), ','))::int[])
     OR (SELECT current_setting('mirrorball.all', true)) = 'on');
 
-ALTER TABLE usage_statistics ENABLE ROW LEVEL SECURITY;
-CREATE POLICY reader ON usage_statistics FOR SELECT TO mirrorball_reader USING (
+ALTER TABLE usage_counts ENABLE ROW LEVEL SECURITY;
+CREATE POLICY reader ON usage_counts FOR SELECT TO mirrorball_reader USING (
     key = ANY ((SELECT string_to_array(nullif(current_setting('mirrorball.keys', true), ''), ','))::int[])
     OR (SELECT current_setting('mirrorball.all', true)) = 'on');
 
-ALTER TABLE agent_activity ENABLE ROW LEVEL SECURITY;
-CREATE POLICY reader ON agent_activity FOR SELECT TO mirrorball_reader USING (
+ALTER TABLE key_activity ENABLE ROW LEVEL SECURITY;
+CREATE POLICY reader ON key_activity FOR SELECT TO mirrorball_reader USING (
     key = ANY ((SELECT string_to_array(nullif(current_setting('mirrorball.keys', true), ''), ','))::int[])
     OR (SELECT current_setting('mirrorball.all', true)) = 'on');
 
@@ -86,16 +88,16 @@ DROP POLICY reader ON users;
 DROP POLICY reader ON api_keys;
 DROP POLICY reader ON reported_totals;
 DROP POLICY reader ON ingest_ledger;
-DROP POLICY reader ON agent_activity;
-DROP POLICY reader ON usage_statistics;
+DROP POLICY reader ON key_activity;
+DROP POLICY reader ON usage_counts;
 DROP POLICY reader ON audit_logs;
 ALTER TABLE organizations DISABLE ROW LEVEL SECURITY;
 ALTER TABLE users DISABLE ROW LEVEL SECURITY;
 ALTER TABLE api_keys DISABLE ROW LEVEL SECURITY;
 ALTER TABLE reported_totals DISABLE ROW LEVEL SECURITY;
 ALTER TABLE ingest_ledger DISABLE ROW LEVEL SECURITY;
-ALTER TABLE agent_activity DISABLE ROW LEVEL SECURITY;
-ALTER TABLE usage_statistics DISABLE ROW LEVEL SECURITY;
+ALTER TABLE key_activity DISABLE ROW LEVEL SECURITY;
+ALTER TABLE usage_counts DISABLE ROW LEVEL SECURITY;
 ALTER TABLE audit_logs DISABLE ROW LEVEL SECURITY;
 -- The role stays: other databases of the server may use it.
-REVOKE ALL ON organizations, users, api_keys, reported_totals, ingest_ledger, dictionary, agent_activity, usage_statistics, audit_logs FROM mirrorball_reader;
+REVOKE ALL ON organizations, users, api_keys, reported_totals, ingest_ledger, dictionary, agent_activity, usage_latencies, usage_statistics, usage_cells, key_activity, usage_counts, audit_logs FROM mirrorball_reader;

@@ -1,0 +1,89 @@
+package postgres
+
+import (
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/shopspring/decimal"
+
+	"github.com/disco-platform/mirrorball/internal/usage"
+)
+
+// countsRow is a row of usage_counts. Arrays may end early, or be NULL.
+type countsRow struct {
+	period                            period
+	bucket                            time.Time
+	dimension                         []int16
+	value, count                      []int32
+	errors, payments, agents, created []int32
+	duration                          []int64
+	volume, fees                      []*string
+	latency                           []int32
+	seen                              []int64
+}
+
+func (r *countsRow) places() []any {
+	return []any{
+		&r.period.key, &r.period.grain, &r.period.vantage, &r.bucket, &r.dimension, &r.value, &r.count, &r.errors, &r.payments,
+		&r.agents, &r.created, &r.duration, &r.volume, &r.fees, &r.latency, &r.seen,
+	}
+}
+
+// addRows adds rows with all columns of usage_counts.
+func (s statistics) addRows(rows pgx.Rows) error {
+	for rows.Next() {
+		var r countsRow
+		if err := rows.Scan(r.places()...); err != nil {
+			rows.Close()
+			return err
+		}
+		r.period.bucket = r.bucket.UnixMicro()
+		if err := r.addTo(s.at(r.period)); err != nil {
+			rows.Close()
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (r *countsRow) addTo(t *tally) error {
+	for i, dimension := range r.dimension {
+		add := figures{
+			count: int64(r.count[i]), errors: int64(at(r.errors, i)), payments: int64(at(r.payments, i)),
+			agents: int64(at(r.agents, i)), services: int64(at(r.created, i)), durationMicros: at(r.duration, i),
+		}
+		var err error
+		if add.volume, err = decimalOf(at(r.volume, i)); err != nil {
+			return err
+		}
+		if add.fees, err = decimalOf(at(r.fees, i)); err != nil {
+			return err
+		}
+		t.figures(cell{dimension, r.value[i]}).merge(&add)
+	}
+	for _, l := range r.latency {
+		i := int(l>>latencyCellShift) - 1
+		t.figures(cell{r.dimension[i], r.value[i]}).latency.Merge(usage.Latency{{
+			Bucket: int(l >> latencyBucketShift & (1<<(latencyCellShift-latencyBucketShift) - 1)), Count: uint64(l & maxLatencyCount),
+		}})
+	}
+	for _, agent := range r.seen {
+		t.seen[agent] = struct{}{}
+	}
+	return nil
+}
+
+// at is the zero value beyond the end.
+func at[T any](array []T, i int) (v T) {
+	if i < len(array) {
+		v = array[i]
+	}
+	return v
+}
+
+func decimalOf(text *string) (decimal.Decimal, error) {
+	if text == nil {
+		return decimal.Zero, nil
+	}
+	return decimal.NewFromString(*text)
+}
