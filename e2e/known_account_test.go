@@ -57,31 +57,18 @@ func (k *known) registerAs(t *testing.T, body map[string]string, text string) cu
 	return c
 }
 
-// recently asks user-info and returns with it the window of its usage: the last 30 local days, until the quarter of an
-// hour that the question falls into is over.
-func (k *known) recently(t *testing.T, key, zone string) (answer map[string]any, period string) {
+// recentUsage is the part of user-info that moves with the clock.
+func recentUsage(t *testing.T, from, to time.Time, zone, overview, payments string) map[string]any {
 	t.Helper()
-	location, err := time.LoadLocation(zone)
-	require.NoError(t, err)
-	window := func() string {
-		now := time.Now().In(location)
-		end := now.Truncate(15 * time.Minute).Add(15 * time.Minute)
-		start := end.Add(-time.Second).AddDate(0, 0, -29)
-		return `{"start_date": "` + start.Format(time.DateOnly) + `", "end_date": "` + end.Format(time.RFC3339) + `", "granularity": "daily", "timezone": "` + zone + `"}`
-	}
-	for { // a second time when a quarter ends while we ask
-		period = window()
-		answer = k.c.get("/analytics/user-info?timezone="+zone, key)
-		if window() == period {
-			return answer, period
-		}
-	}
+	usage := expected(t, nil, `{"overview": `+overview+`, "payments": `+payments+`}`)
+	usage["period"] = recentPeriod(from, to, zone)
+	return map[string]any{"recent_usage": usage}
 }
 
 // Ada's claim to be Grace is shown as what it is. Her usage is that of both her live keys.
 func (k *known) userInfo(t *testing.T) {
 	for _, zone := range []string{"UTC", "Asia/Kathmandu"} {
-		got, period := k.recently(t, k.ada.Key, zone)
+		got, from, to := k.recently(t, "/analytics/user-info", k.ada.Key, zone)
 		k.expect(t, "GET /analytics/user-info", got, `{
 			"user": {"id": "$ada", "email": "ada@example.com", "name": "E2E", "use_case": "testing", "expected_volume": "low", "created_at": "$ada_registered"},
 			"organization": {"id": "$ada_org", "name": "Analytical Engines"},
@@ -89,20 +76,15 @@ func (k *known) userInfo(t *testing.T) {
 				"id": "$ada_key", "hint": "dk_live_…$ada_tail", "environment": "live", "scopes": ["telemetry:write", "usage:read"],
 				"created_at": "${day0}T01:00:00Z"
 			},
-			"claimed": {"email": "grace@example.com", "organization": "Hopper", "metadata": {"team": "ledger"}, "at": "${day0}T10:32:00Z"},
-			"recent_usage": {
-				"period": `+period+`,
-				"overview": {"total_requests": 9, "error_count": 3, "error_rate": 33.33, "unique_agents": 5, "agents_created": 2, "services_created": 0},
-				"payments": `+adasPayments+`
-			}
-		}`, nil)
+			"claimed": {"email": "grace@example.com", "organization": "Hopper", "metadata": {"team": "ledger"}, "at": "${day0}T10:32:00Z"}
+		}`, recentUsage(t, from, to, zone, adasOverview, adasPayments))
 	}
 }
 
 // A key with a name and an end shows both; a claim belongs to the key that it was made with. The admin's key has no owner,
 // and its usage is what was called with it.
 func (k *known) userInfoOfOtherKeys(t *testing.T) {
-	got, period := k.recently(t, k.adaSecond.Key, "UTC")
+	got, from, to := k.recently(t, "/analytics/user-info", k.adaSecond.Key, "UTC")
 	expires, err := time.Parse(time.RFC3339Nano, got["key"].(map[string]any)["expires_at"].(string))
 	require.NoError(t, err)
 	require.InDelta(t, 720, time.Until(expires).Hours(), 0.5)
@@ -113,15 +95,10 @@ func (k *known) userInfoOfOtherKeys(t *testing.T) {
 		"key": {
 			"id": "$ada_second_key", "hint": "dk_live_…$ada_second_tail", "name": "batch", "environment": "live", "scopes": ["telemetry:write", "usage:read"],
 			"created_at": "${day1}T02:00:00Z", "expires_at": "$ends"
-		},
-		"recent_usage": {
-			"period": `+period+`,
-			"overview": {"total_requests": 9, "error_count": 3, "error_rate": 33.33, "unique_agents": 5, "agents_created": 2, "services_created": 0},
-			"payments": `+adasPayments+`
 		}
-	}`, nil)
+	}`, recentUsage(t, from, to, "UTC", adasOverview, adasPayments))
 
-	got, period = k.recently(t, k.admin, "UTC")
+	got, from, to = k.recently(t, "/analytics/user-info", k.admin, "UTC")
 	k.names["admin_tail"] = k.admin[len(k.admin)-4:]
 	k.names["admin_key"] = got["key"].(map[string]any)["id"].(string)
 	require.True(t, strings.HasPrefix(k.names["admin_key"], "key_"))
@@ -129,11 +106,6 @@ func (k *known) userInfoOfOtherKeys(t *testing.T) {
 		"key": {
 			"id": "$admin_key", "hint": "dk_live_admin_…$admin_tail", "name": "first admin key", "environment": "live", "scopes": ["admin"],
 			"created_at": "${day0}T04:00:00Z"
-		},
-		"recent_usage": {
-			"period": `+period+`,
-			"overview": {"total_requests": 1, "error_count": 0, "error_rate": 0.00, "unique_agents": 0, "agents_created": 0, "services_created": 0},
-			"payments": `+noPayments+`
 		}
-	}`, nil)
+	}`, recentUsage(t, from, to, "UTC", `{"total_requests": 1, "error_count": 0, "error_rate": 0.00, "unique_agents": 0, "agents_created": 0, "services_created": 0}`, noPayments))
 }

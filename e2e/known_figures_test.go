@@ -2,21 +2,14 @@ package e2e
 
 // adasUsage is what Ada's live keys did, but for whose usage it is and how it is cut into periods.
 //
-// Agents: a1, a2, a3 on requests, a4 and a5 in events. Two were created, by POST /agents and by the event. Response times:
+// Response times:
 //
 //	POST /payments       40 80 100 100 120   (40 + 80 + 100 + 100 + 120) / 5 = 88
 //	GET  /payments/{id}  1 20 300            (1 + 20 + 300) / 3 = 107
 //
 // A quantile q of n values is the ⌈q·n⌉th.
 const adasUsage = `{
-	"overview": {
-		"total_requests": 9,
-		"error_count": 3,
-		"error_rate": 33.33,
-		"unique_agents": 5,
-		"agents_created": 2,
-		"services_created": 0
-	},
+	"overview": ` + adasOverview + `,
 	"payments": ` + adasPayments + `,
 	"top_endpoints": [
 		{"method": "POST", "endpoint": "/payments", "count": 5, "error_count": 1, "error_rate": 20.00,
@@ -46,6 +39,16 @@ const adasUsage = `{
 		{"event": "disco.agent.created", "count": 1},
 		{"event": "disco.payment.completed", "count": 1}
 	]
+}`
+
+// Agents: a1, a2, a3 on requests, a4 and a5 in events. Two were created, by POST /agents and by the event.
+const adasOverview = `{
+	"total_requests": 9,
+	"error_count": 3,
+	"error_rate": 33.33,
+	"unique_agents": 5,
+	"agents_created": 2,
+	"services_created": 0
 }`
 
 // EUR: 12.50 + 7.25 + 3.10, fees 0.25 + 0.15 + 0.05. What Ada's own program says was paid is shown, and counts for nothing.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -55,6 +56,21 @@ func (k *known) platformLive(t *testing.T) {
 			"period": map[string]any{"start_date": k.names["day0"], "end_date": k.names["day2"], "granularity": f.granularity, "timezone": f.zone},
 		})
 	}
+}
+
+// In the last 30 days came Alan and Lin (the day before day 0) and Ida (the day after day 2) too; what Alan called lies before.
+func (k *known) platformByDefault(t *testing.T) {
+	came := map[string][2]int{}
+	for day, n := range map[int][2]int{-1: {2, 2}, 0: {1, 1}, 1: {2, 3}, 2: {1, 1}, 3: {1, 1}} {
+		came[k.at(day, "0h").Format(time.DateOnly)] = n
+	}
+	got, from, to := k.recently(t, "/analytics/platform", k.admin, "UTC")
+	growth := []any{}
+	for day := from; day.Before(to); day = day.AddDate(0, 0, 1) {
+		name := day.Format(time.DateOnly)
+		growth = append(growth, map[string]any{"period": name, "new_users": number(came[name][0]), "new_keys": number(came[name][1])})
+	}
+	k.expect(t, "GET /analytics/platform", got, everybodysPlatform, map[string]any{"growth": growth, "period": recentPeriod(from, to, "UTC")})
 }
 
 func (k *known) week(day int) string { return periodName["weekly"](k.at(day, "0h")) }

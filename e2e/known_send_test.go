@@ -77,8 +77,8 @@ func (k *known) spans() []span {
 
 		k.call(k.mallory.Key, k.at(1, "15h"), "GET", "+route", 200, ms(50), "disco.operation", "@SUM(1+1)", "disco.service.id", "-1+2",
 			"disco.sdk.name", "=sdk", "disco.sdk.version", "+1", "disco.sdk.language", "-go"),
-		k.call(k.alan.Key, daysAgo(80), "GET", "/services", 500, ms(5)),
-		k.call(k.alan.Key, daysAgo(40), "GET", "/services", 200, ms(5)),
+		k.call(k.alan.Key, k.daysAgo(80), "GET", "/services", 500, ms(5)),
+		k.call(k.alan.Key, k.daysAgo(40), "GET", "/services", 200, ms(5)),
 
 		k.call(k.linus.Key, k.at(0, "13h"), "GET", "/services", 200, ms(10), old...),
 		k.call(k.adaSandbox.Key, k.at(2, "7h"), "GET", "/payments/{id}", 404, ms(20), recent...),

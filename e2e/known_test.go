@@ -47,6 +47,7 @@ const (
 // custom event and nothing else, Lin a client-side span and nothing else, Ida nothing at all.
 type known struct {
 	c        *collector
+	today    time.Time
 	day      time.Time
 	platform string
 	admin    string
@@ -66,8 +67,8 @@ func (k *known) at(day int, clock string) time.Time {
 }
 
 // daysAgo is 09:00 of a day, counted from today and not from day 0.
-func daysAgo(n int) time.Time {
-	return time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -n).Add(9 * time.Hour)
+func (k *known) daysAgo(n int) time.Time {
+	return k.today.AddDate(0, 0, -n).Add(9 * time.Hour)
 }
 
 // TestKnownNumbers compares every field of every answer of the API.
@@ -75,18 +76,21 @@ func TestKnownNumbers(t *testing.T) {
 	t.Parallel()
 	c := startCollector(t)
 	k := &known{c: c, platform: c.key("platform"), admin: c.key("admin"), compared: routes{}}
-	k.day = daysAgo(10).Truncate(24 * time.Hour)
+	k.today = time.Now().UTC().Truncate(24 * time.Hour)
+	k.day = k.today.AddDate(0, 0, -10)
 	k.day = k.day.AddDate(0, 0, -int(k.day.Weekday()))
 	t.Run("Registration", k.registration)
 	k.open(t)
 	k.send(t)
 
 	t.Run("Usage", k.usageByPeriod)
+	t.Run("UsageByDefault", k.usageByDefault)
 	t.Run("UsageOfQuarterHours", k.usageOfQuarterHours)
 	t.Run("UsageOfOthers", k.usageOfOthers)
 	t.Run("UsageForAdmins", k.usageForAdmins)
 	t.Run("UsageOfLongAgo", k.usageOfLongAgo)
 	t.Run("Platform", k.platformLive)
+	t.Run("PlatformByDefault", k.platformByDefault)
 	t.Run("PlatformSandbox", k.platformSandbox)
 	t.Run("Top", k.top)
 	t.Run("PlatformIsForAdmins", k.platformIsForAdmins)
@@ -141,6 +145,27 @@ func (k *known) expect(t *testing.T, route string, got any, text string, parts m
 	}
 	equalAnswer(t, want, got)
 	k.compared.note(route, got)
+}
+
+// recently asks a question without dates, and returns with the answer the window that it is about: the last 30 local
+// days, until the quarter of an hour is over in which the question was asked.
+func (k *known) recently(t *testing.T, path, key, zone string) (answer map[string]any, from, to time.Time) {
+	t.Helper()
+	location, err := time.LoadLocation(zone)
+	require.NoError(t, err)
+	quarter := func() time.Time { return time.Now().In(location).Truncate(15 * time.Minute).Add(15 * time.Minute) }
+	for to = quarter(); ; to = quarter() { // once more when a quarter ended while we asked
+		answer = k.c.get(path+"?timezone="+zone, key)
+		if to.Equal(quarter()) {
+			last := to.Add(-time.Second)
+			return answer, time.Date(last.Year(), last.Month(), last.Day()-29, 0, 0, 0, 0, location), to
+		}
+	}
+}
+
+// recentPeriod is how an answer names such a window.
+func recentPeriod(from, to time.Time, zone string) map[string]any {
+	return map[string]any{"start_date": from.Format(time.DateOnly), "end_date": to.Format(time.RFC3339), "granularity": "daily", "timezone": zone}
 }
 
 // days are day 0 to day 2, as a query.

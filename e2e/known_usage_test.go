@@ -66,6 +66,20 @@ func (k *known) usageByPeriod(t *testing.T) {
 	}
 }
 
+// Without dates it is the last 30 days; the last of them ends now.
+func (k *known) usageByDefault(t *testing.T) {
+	for _, zone := range []string{"UTC", "Asia/Kathmandu"} {
+		got, from, to := k.recently(t, "/analytics/usage", k.ada.Key, zone)
+		series, _ := timeSeries(k.adasCalls(), from, to, "daily")
+		require.Len(t, series, 30)
+		k.expect(t, "GET /analytics/usage", got, adasUsage, map[string]any{
+			"subject":     map[string]any{"user_id": k.ada.UserID, "environment": "live"},
+			"period":      recentPeriod(from, to, zone),
+			"time_series": series,
+		})
+	}
+}
+
 // A window of times is widened to quarters of an hour, and everything in the answer to what lies in it.
 func (k *known) usageOfQuarterHours(t *testing.T) {
 	day := k.names["day0"]
@@ -151,7 +165,7 @@ func (k *known) usageForAdmins(t *testing.T) {
 // Two calls, 40 days apart: they fall into two months, whatever today is, and neither is in any other answer here. What the
 // platform did not say of them is empty and not left out.
 func (k *known) usageOfLongAgo(t *testing.T) {
-	first, last := daysAgo(80), daysAgo(40)
+	first, last := k.daysAgo(80), k.daysAgo(40)
 	parts, busy := k.cut(t, []call{{first, true}, {last, false}}, first, last, "monthly", "UTC")
 	require.Equal(t, "1/1 1/0", busy)
 	got := k.c.get("/analytics/usage?granularity=monthly&start_date="+first.Format(time.DateOnly)+"&end_date="+last.Format(time.DateOnly), k.alan.Key)
