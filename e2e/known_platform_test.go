@@ -97,7 +97,10 @@ func (k *known) platformSandbox(t *testing.T) {
 		"environment": "sandbox",
 		"period": {"start_date": "$day0", "end_date": "$day2", "granularity": "daily", "timezone": "UTC"},
 		"overview": {"registered_users": 2, "active_users": 2, "total_requests": 2, "error_count": 1, "error_rate": 50.00},
-		"payments": `+noPayments+`,
+		"payments": {
+			"count": 0, "volume": 0, "fees_collected": 0, "currency": null, "by_currency": [],
+			"claimed": [{"currency": "JPY", "count": 1, "volume": 5, "fees_collected": 0}]
+		},
 		"response_times": {"avg_response_time_ms": 15.000, "p50_ms": 10, "p95_ms": 20, "p99_ms": 20},
 		"sdk_versions": [
 			{"name": "disco-sdk-go", "version": "1.0.0", "language": "go", "count": 1, "error_count": 0, "error_rate": 0.00, "share": 50.00},

@@ -103,8 +103,8 @@ func (k *known) send(t *testing.T) {
 }
 
 // sendClientSpans is what Ada's own program says: two calls seen from the client's side, one of which never arrived; a
-// forged SERVER span; a forged payment; somebody else's fingerprint. It claims to be somebody else's besides. Lin's says
-// one thing and all is well.
+// forged SERVER span; a forged payment; somebody else's fingerprint. It claims to be somebody else's besides. Lin's reports
+// a call, Linus's a payment in the sandbox.
 func (k *known) sendClientSpans(t *testing.T) {
 	sdk := func(more map[string]any) map[string]any {
 		a := map[string]any{"disco.sdk.name": "disco-sdk-go", "disco.sdk.version": "1.0.0", "http.request.method": "POST", "http.route": "/payments"}
@@ -122,6 +122,9 @@ func (k *known) sendClientSpans(t *testing.T) {
 	resource(td, map[string]any{"user.email": "grace@example.com", "disco.organization.name": "Hopper", "disco.user.metadata.team": "ledger"})
 	require.NoError(t, k.c.grpcTraces(k.ada.Key, td))
 	require.NoError(t, k.c.grpcTraces(k.lin.Key, traces(span{client, k.at(0, "10h"), ms(150), sdk(created)})))
+	require.NoError(t, k.c.grpcTraces(k.linus.Key, traces(
+		span{client, k.at(0, "13h"), ms(12), sdk(map[string]any{"http.response.status_code": int64(201), "disco.payment.amount": "5", "disco.payment.currency": "JPY"})},
+	)))
 }
 
 func resource(td ptrace.Traces, attributes map[string]any) {

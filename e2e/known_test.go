@@ -86,6 +86,7 @@ func TestKnownNumbers(t *testing.T) {
 	t.Run("Usage", k.usageByPeriod)
 	t.Run("UsageByDefault", k.usageByDefault)
 	t.Run("UsageOfQuarterHours", k.usageOfQuarterHours)
+	t.Run("UsageOverMidnight", k.usageOverMidnight)
 	t.Run("UsageOfOthers", k.usageOfOthers)
 	t.Run("UsageForAdmins", k.usageForAdmins)
 	t.Run("UsageOfLongAgo", k.usageOfLongAgo)

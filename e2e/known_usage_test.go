@@ -80,10 +80,9 @@ func (k *known) usageByDefault(t *testing.T) {
 	}
 }
 
-// A window of times is widened to quarters of an hour, and everything in the answer to what lies in it.
+// A window of times is widened to quarters of an hour, and everything in the answer is of what lies in it.
 func (k *known) usageOfQuarterHours(t *testing.T) {
-	day := k.names["day0"]
-	got := k.c.get("/analytics/usage?granularity=hourly&start_date="+day+"T10:07:00Z&end_date="+day+"T10:20:00Z", k.ada.Key)
+	got := k.c.get(fillIn(t, k.names, "/analytics/usage?granularity=hourly&start_date=${day0}T10:07:00Z&end_date=${day0}T10:20:00Z"), k.ada.Key)
 	k.expect(t, "GET /analytics/usage", got, `{
 		"subject": {"user_id": "$ada", "environment": "live"},
 		"period": {"start_date": "${day0}T10:00:00Z", "end_date": "${day0}T10:30:00Z", "granularity": "hourly", "timezone": "UTC"},
@@ -104,6 +103,38 @@ func (k *known) usageOfQuarterHours(t *testing.T) {
 		"countries": [{"country": "US", "count": 3, "error_count": 1, "error_rate": 33.33}],
 		"operations": [{"operation": "payments.create", "count": 3, "error_count": 1, "error_rate": 33.33}],
 		"services": [{"service_id": "s1", "count": 2, "error_count": 0, "error_rate": 0.00, "payments": 2}],
+		"features": []
+	}`, nil)
+}
+
+// Both ends of this window cut a day: agents a2, before it, and a4 and a5, after it, are not in it.
+func (k *known) usageOverMidnight(t *testing.T) {
+	got := k.c.get(fillIn(t, k.names, "/analytics/usage?start_date=${day0}T23:30:00Z&end_date=${day1}T08:01:00Z"), k.ada.Key)
+	k.expect(t, "GET /analytics/usage", got, `{
+		"subject": {"user_id": "$ada", "environment": "live"},
+		"period": {"start_date": "${day0}T23:30:00Z", "end_date": "${day1}T08:15:00Z", "granularity": "daily", "timezone": "UTC"},
+		"overview": {"total_requests": 3, "error_count": 1, "error_rate": 33.33, "unique_agents": 2, "agents_created": 1, "services_created": 0},
+		"payments": {
+			"count": 1, "volume": 100.00, "fees_collected": 1.00, "currency": "USD",
+			"by_currency": [{"currency": "USD", "count": 1, "volume": 100.00, "fees_collected": 1.00}],
+			"claimed": []
+		},
+		"time_series": [
+			{"period": "$day0", "start": "${day0}T23:30:00Z", "end": "${day1}T00:00:00Z", "requests": 1, "errors": 1, "error_rate": 100.00},
+			{"period": "$day1", "start": "${day1}T00:00:00Z", "end": "${day1}T08:15:00Z", "requests": 2, "errors": 0, "error_rate": 0.00}
+		],
+		"top_endpoints": [
+			{"method": "GET", "endpoint": "/payments/{id}", "count": 1, "error_count": 1, "error_rate": 100.00, "avg_response_time_ms": 300.000, "p50_ms": 300, "p95_ms": 300, "p99_ms": 300},
+			{"method": "POST", "endpoint": "/agents", "count": 1, "error_count": 0, "error_rate": 0.00, "avg_response_time_ms": 60.000, "p50_ms": 60, "p95_ms": 60, "p99_ms": 60},
+			{"method": "POST", "endpoint": "/payments", "count": 1, "error_count": 0, "error_rate": 0.00, "avg_response_time_ms": 100.000, "p50_ms": 100, "p95_ms": 100, "p99_ms": 100}
+		],
+		"sdk_versions": [{"name": "disco-sdk-go", "version": "1.1.0", "language": "go", "count": 3, "error_count": 1, "error_rate": 33.33, "share": 100.00}],
+		"countries": [{"country": "GB", "count": 3, "error_count": 1, "error_rate": 33.33}],
+		"operations": [
+			{"operation": "agents.create", "count": 1, "error_count": 0, "error_rate": 0.00},
+			{"operation": "payments.create", "count": 1, "error_count": 0, "error_rate": 0.00}
+		],
+		"services": [],
 		"features": []
 	}`, nil)
 }
