@@ -144,7 +144,7 @@ func (c *collector) key(name string) string {
 }
 
 // customer is a registered user with its key.
-type customer struct{ Key, KeyID, UserID, OrganizationID string }
+type customer struct{ Key, KeyID, UserID, OrganizationID, RegisteredAt string }
 
 func (c *collector) register(email, organization, environment string) customer {
 	c.t.Helper()
@@ -153,25 +153,42 @@ func (c *collector) register(email, organization, environment string) customer {
 		"expected_volume": "low", "environment": environment,
 	})
 	require.Equalf(c.t, http.StatusCreated, status, "%s", body)
+	return customerOf(c.t, body)
+}
+
+// customerOf reads the answer to a registration.
+func customerOf(t *testing.T, body []byte) customer {
+	t.Helper()
 	var answer struct {
 		APIKey string `json:"api_key"`
 		Key    struct {
 			ID string `json:"id"`
 		} `json:"key"`
 		User struct {
-			ID string `json:"id"`
+			ID        string `json:"id"`
+			CreatedAt string `json:"created_at"`
 		} `json:"user"`
 		Organization struct {
 			ID string `json:"id"`
 		} `json:"organization"`
 	}
-	require.NoError(c.t, json.Unmarshal(body, &answer))
-	require.NotEmpty(c.t, answer.APIKey, "%s", body)
-	return customer{Key: answer.APIKey, KeyID: answer.Key.ID, UserID: answer.User.ID, OrganizationID: answer.Organization.ID}
+	require.NoError(t, json.Unmarshal(body, &answer))
+	require.NotEmpty(t, answer.APIKey, "%s", body)
+	return customer{
+		Key: answer.APIKey, KeyID: answer.Key.ID, UserID: answer.User.ID, OrganizationID: answer.Organization.ID,
+		RegisteredAt: answer.User.CreatedAt,
+	}
 }
 
 // call asks the API; body is sent as JSON unless nil.
 func (c *collector) call(method, path, key string, body any) (int, []byte) {
+	c.t.Helper()
+	resp, text := c.exchange(method, path, key, body)
+	return resp.StatusCode, text
+}
+
+// exchange is call for those who want to see the headers too.
+func (c *collector) exchange(method, path, key string, body any) (*http.Response, []byte) {
 	c.t.Helper()
 	var reader io.Reader
 	if body != nil {
@@ -192,7 +209,7 @@ func (c *collector) call(method, path, key string, body any) (int, []byte) {
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	require.NoError(c.t, err)
-	return resp.StatusCode, text
+	return resp, text
 }
 
 // get asks the API and reads the answer with its numbers as they are written.
@@ -200,17 +217,28 @@ func (c *collector) get(path, key string) map[string]any {
 	c.t.Helper()
 	status, body := c.call(http.MethodGet, path, key, nil)
 	require.Equalf(c.t, http.StatusOK, status, "%s: %s", path, body)
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	var answer map[string]any
-	require.NoError(c.t, d.Decode(&answer))
-	return answer
+	return readJSON(c.t, string(body)).(map[string]any)
 }
 
 // reconcile runs mirrorctl reconcile and requires it to find statistics equal to a recount.
 func (c *collector) reconcile() string {
 	c.t.Helper()
-	cmd := exec.Command("../bin/mirrorctl", "reconcile")
+	return c.mirrorctl("reconcile")
+}
+
+// createKey makes a further key for a user.
+func (c *collector) createKey(owner customer, more ...string) customer {
+	c.t.Helper()
+	out := c.mirrorctl(append([]string{"keys", "create", "--output", "json", "--user", owner.UserID}, more...)...)
+	key := readJSON(c.t, out).(map[string]any)
+	owner.Key, owner.KeyID = key["key"].(string), key["id"].(string)
+	return owner
+}
+
+// mirrorctl runs the operator's tool and returns what it writes.
+func (c *collector) mirrorctl(args ...string) string {
+	c.t.Helper()
+	cmd := exec.Command("../bin/mirrorctl", args...)
 	cmd.Env = append(os.Environ(), "MIRRORBALL_DATA="+c.data, "DATABASE_URL=")
 	cmd.Env = append(cmd.Env, c.env...)
 	out, err := cmd.CombinedOutput()

@@ -36,3 +36,13 @@ func (c *collector) query(t *testing.T, sql string) string {
 	}
 	return *value
 }
+
+// change runs one statement on the database, as an operator with a console would.
+func (c *collector) change(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), c.dsn(t))
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	_, err = conn.Exec(context.Background(), sql, args...)
+	require.NoError(t, err)
+}
