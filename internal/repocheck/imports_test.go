@@ -23,7 +23,7 @@ var rules = map[string][]string{
 	"internal/history":    {},
 	"internal/accounts":   {"internal/apikey"},
 	"internal/analytics":  {"internal/usage"},
-	"internal/usagepdata": {"internal/usage", "sdkinstrumentation/usageconv"},
+	"internal/usagepdata": {"internal/apikey", "internal/usage", "sdkinstrumentation/usageconv"},
 	"internal/postgres":   {"internal/accounts", "internal/analytics", "internal/apikey", "internal/usage", "sdkinstrumentation/usageconv"},
 	"internal/httpapi":    {"internal/accounts", "internal/analytics", "internal/apikey", "internal/clientaddr", "internal/usage"},
 	"internal/demo":       {"examples", "sdkinstrumentation"},
