@@ -215,6 +215,7 @@ func (c *served) appendCaller(dst []attribute.KeyValue) []attribute.KeyValue {
 	dst = appendString(dst, usageconv.UserAgentOriginal, clean(first(h, keyUserAgent), maxUserAgent))
 	dst = appendString(dst, usageconv.ClaimedEmail, clean(first(h, keyEmail), maxEmail))
 	dst = appendString(dst, usageconv.ClaimedOrganization, clean(first(h, keyOrganization), maxClaim))
+	dst = appendString(dst, usageconv.ClaimedEnvironment, clean(first(h, keyEnvironment), maxName))
 	return appendString(dst, usageconv.APIKeyFingerprint, presentedFingerprint(first(h, usageconv.HeaderAuthorization)))
 }
 

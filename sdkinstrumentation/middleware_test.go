@@ -40,6 +40,7 @@ func TestMiddlewareRecordsARequest(t *testing.T) {
 	req.Header.Set("User-Agent", "disco-sdk-go/1.0.0 (go1.26; linux/amd64)")
 	req.Header.Set("X-User-Email", "ada@example.com")
 	req.Header.Set("X-Organization", "Analytical Engines")
+	req.Header.Set("X-Disco-Environment", "live")
 	req.Header.Set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")
 	in.Middleware()(mux).ServeHTTP(httptest.NewRecorder(), req)
 
@@ -59,6 +60,7 @@ func TestMiddlewareRecordsARequest(t *testing.T) {
 		"user_agent.original":             "disco-sdk-go/1.0.0 (go1.26; linux/amd64)",
 		"disco.claimed.user.email":        "ada@example.com",
 		"disco.claimed.organization.name": "Analytical Engines",
+		"disco.claimed.environment":       "live",
 		// printf %s dk_test_0123456789abcdefghijklmnopqrstuv0AbCdE | sha256sum
 		"disco.api_key.fingerprint": testKeyFingerprint,
 		"disco.operation":           "payments.create",

@@ -119,6 +119,7 @@ func TestRoundTrip(t *testing.T) {
 	require.Empty(t, client["disco.payment.fee"], "the fee is the platform's to state")
 	require.Equal(t, "0.66", server["disco.payment.fee"])
 	require.Equal(t, "ada@example.com", server["disco.claimed.user.email"])
+	require.Equal(t, "live", server["disco.claimed.environment"])
 	for name, value := range server {
 		require.NotContains(t, value, key, "%s", name)
 	}

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 
 	"github.com/disco-platform/mirrorball/exporter/postgresusageexporter/internal/metadata"
+	"github.com/disco-platform/mirrorball/extension/usagestoreextension"
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
@@ -64,6 +65,7 @@ func (n nearEnd) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 type farEnd struct {
 	component.StartFunc
 	component.ShutdownFunc
+	usagestoreextension.Store
 	next consumer.Logs
 }
 

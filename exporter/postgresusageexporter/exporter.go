@@ -18,15 +18,10 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/disco-platform/mirrorball/exporter/postgresusageexporter/internal/metadata"
+	"github.com/disco-platform/mirrorball/extension/usagestoreextension"
 	"github.com/disco-platform/mirrorball/internal/usage"
 	"github.com/disco-platform/mirrorball/internal/usagepdata"
 )
-
-// store is what the exporter asks of the usage_store extension.
-type store interface {
-	Writer() usage.Writer
-	Window() usage.Window
-}
 
 // usageExporter stands behind the queue of one signal.
 type usageExporter struct {
@@ -59,15 +54,11 @@ func (e *usageExporter) options() []exporterhelper.Option {
 }
 
 func (e *usageExporter) start(_ context.Context, host component.Host) error {
-	extension, ok := host.GetExtensions()[e.cfg.Store]
-	if !ok {
-		return fmt.Errorf("`store`: there is no extension %q; list it under `service::extensions`", e.cfg.Store)
+	store, err := usagestoreextension.Find(host, e.cfg.Store)
+	if err != nil {
+		return err
 	}
-	s, ok := extension.(store)
-	if !ok {
-		return fmt.Errorf("`store`: extension %q is no usage_store", e.cfg.Store)
-	}
-	e.writer, e.window = s.Writer(), s.Window()
+	e.writer, e.window = store.Writer(), store.Window()
 	e.health = &health{host: host, logger: e.logger}
 	return nil
 }

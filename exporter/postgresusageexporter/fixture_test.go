@@ -19,14 +19,13 @@ import (
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
-var _ store = usagestoreextension.Store(nil) // the extension gives what the exporter asks for
-
 var storeID = component.MustNewID("usage_store")
 
 // memory is an idempotent writer, as the contract of usage.Writer wants it. It is also the store extension.
 type memory struct {
 	component.StartFunc
 	component.ShutdownFunc
+	usagestoreextension.Store
 
 	mu     sync.Mutex
 	events map[usage.ID]usage.Event

@@ -3,12 +3,13 @@ package analyticsapiextension
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/disco-platform/mirrorball/internal/clientaddr"
 )
 
 // Config says where the API listens and whom it asks.
@@ -56,22 +57,8 @@ func (c *Config) Validate() error {
 	if c.MaxInFlight < 1 {
 		errs = append(errs, fmt.Errorf("`max_in_flight` is %d: it must be at least 1", c.MaxInFlight))
 	}
-	if _, err := c.proxies(); err != nil {
+	if _, err := clientaddr.ParseProxies(c.TrustedProxies); err != nil {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
-}
-
-func (c *Config) proxies() ([]netip.Prefix, error) {
-	var errs []error
-	networks := make([]netip.Prefix, 0, len(c.TrustedProxies))
-	for _, s := range c.TrustedProxies {
-		p, err := netip.ParsePrefix(s)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("`trusted_proxies` has %q, which is no network such as 10.0.0.0/8 or ::1/128", s))
-			continue
-		}
-		networks = append(networks, p.Masked())
-	}
-	return networks, errors.Join(errs...)
 }

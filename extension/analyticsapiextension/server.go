@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 
 	"github.com/disco-platform/mirrorball/extension/usagestoreextension"
+	"github.com/disco-platform/mirrorball/internal/clientaddr"
 	"github.com/disco-platform/mirrorball/internal/httpapi"
 )
 
@@ -75,7 +76,7 @@ func (s *server) Shutdown(ctx context.Context) error {
 }
 
 func (s *server) handler(store usagestoreextension.Store) (http.Handler, error) {
-	proxies, err := s.config.proxies()
+	proxies, err := clientaddr.ParseProxies(s.config.TrustedProxies)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/disco-platform/mirrorball/extension/usagestoreextension"
 	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/apikey/keyauth"
+	"github.com/disco-platform/mirrorball/internal/clientaddr"
 )
 
 // What callers are told. The sentences say nothing of the key, nor why a lookup failed.
@@ -42,7 +43,7 @@ var refusals = map[string]error{
 
 type authenticator struct {
 	config    *Config
-	proxies   []netip.Prefix
+	proxies   clientaddr.Proxies
 	telemetry *metadata.TelemetryBuilder
 
 	keys     *apikey.Verifier
@@ -56,7 +57,7 @@ var (
 )
 
 func newAuthenticator(cfg *Config, set component.TelemetrySettings) (*authenticator, error) {
-	proxies, err := cfg.proxies()
+	proxies, err := clientaddr.ParseProxies(cfg.TrustedProxies)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +88,7 @@ func (a *authenticator) Shutdown(context.Context) error {
 // Authenticate puts a [keyauth.Data] into the context and takes the credentials off its metadata.
 func (a *authenticator) Authenticate(ctx context.Context, sources map[string][]string) (context.Context, error) {
 	info := client.FromContext(ctx)
-	caller := callerAddress(info.Addr, sources, a.proxies)
+	caller := a.proxies.Client(addressOf(info.Addr), header(sources, "X-Forwarded-For", "x-forwarded-for"))
 	raw, ok := presentedKey(sources)
 	if !ok {
 		return ctx, a.refuse(ctx, caller, "", apikey.RefusedMissing)

@@ -24,6 +24,7 @@ import (
 	"github.com/disco-platform/mirrorball/extension/usagestoreextension"
 	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/apikey/keyauth"
+	"github.com/disco-platform/mirrorball/internal/clientaddr"
 )
 
 var storeID = component.MustNewID("usage_store")
@@ -227,6 +228,21 @@ func TestAuthenticateLetsUnresolvedCallsPass(t *testing.T) {
 
 	_, err = auth.Authenticate(calling("dk_live_letmein"))
 	require.Equal(t, errMalformed, err, "what cannot be a key is refused without the store")
+}
+
+func TestAuthenticateLooksBehindTrustedProxies(t *testing.T) {
+	t.Parallel()
+	auth, keys, _, _ := setup(t)
+	auth.proxies = clientaddr.Proxies{netip.MustParsePrefix("203.0.113.0/24")}
+	raw := keys.add(t, nil)
+	for _, name := range []string{"X-Forwarded-For", "x-forwarded-for"} { // as HTTP has it, and as gRPC does
+		ctx, headers := calling(raw)
+		delete(headers, "X-Forwarded-For")
+		headers[name] = []string{"6.6.6.6", "198.51.100.1, 203.0.113.9"}
+		ctx, err := auth.Authenticate(ctx, headers)
+		require.NoError(t, err)
+		require.Equal(t, "198.51.100.1", client.FromContext(ctx).Auth.GetAttribute("client.address"), name)
+	}
 }
 
 func FuzzAuthenticate(f *testing.F) {

@@ -3,7 +3,6 @@ package apikeyauthextension
 import (
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
 )
 
@@ -38,34 +37,6 @@ func only(values []string) (string, bool) {
 		}
 	}
 	return values[0], true
-}
-
-// callerAddress is the peer of the connection or, if that is a trusted proxy, the rightmost address in X-Forwarded-For
-// that is none: each proxy appends whom it spoke to, and what stands left of a stranger's entry is the stranger's
-// own invention.
-func callerAddress(peer net.Addr, sources map[string][]string, proxies []netip.Prefix) netip.Addr {
-	caller := addressOf(peer)
-	if !trusted(caller, proxies) {
-		return caller
-	}
-	forwarded := strings.Join(header(sources, "X-Forwarded-For", "x-forwarded-for"), ",")
-	for forwarded != "" {
-		at := strings.LastIndexByte(forwarded, ',')
-		entry := strings.TrimSpace(forwarded[at+1:])
-		forwarded = forwarded[:max(at, 0)]
-		hop, err := netip.ParseAddr(strings.Trim(entry, "[]"))
-		if err != nil {
-			break
-		}
-		if caller = hop.Unmap().WithZone(""); !trusted(caller, proxies) {
-			break
-		}
-	}
-	return caller
-}
-
-func trusted(a netip.Addr, proxies []netip.Prefix) bool {
-	return a.IsValid() && slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // addressOf reads what confighttp (*net.IPAddr) and configgrpc (*net.TCPAddr) know of a peer.

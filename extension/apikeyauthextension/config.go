@@ -3,12 +3,12 @@ package apikeyauthextension
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/disco-platform/mirrorball/internal/apikey"
+	"github.com/disco-platform/mirrorball/internal/clientaddr"
 )
 
 // Config says how callers are authenticated.
@@ -47,22 +47,8 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf("`scopes` has %q, which no key can hold", s))
 		}
 	}
-	if _, err := c.proxies(); err != nil {
+	if _, err := clientaddr.ParseProxies(c.TrustedProxies); err != nil {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
-}
-
-func (c *Config) proxies() ([]netip.Prefix, error) {
-	var errs []error
-	prefixes := make([]netip.Prefix, 0, len(c.TrustedProxies))
-	for _, s := range c.TrustedProxies {
-		p, err := netip.ParsePrefix(s)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("`trusted_proxies` has %q, which is no network such as 10.0.0.0/8 or ::1/128", s))
-			continue
-		}
-		prefixes = append(prefixes, p.Masked())
-	}
-	return prefixes, errors.Join(errs...)
 }

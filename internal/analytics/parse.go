@@ -79,10 +79,22 @@ func parseZone(name string) (*time.Location, error) {
 	if name == "" {
 		return time.UTC, nil
 	}
-	if loc, err := time.LoadLocation(name); err == nil && name != "Local" && len(name) <= maxZoneName {
-		return loc, nil
+	if isZone(name) {
+		if loc, err := time.LoadLocation(name); err == nil {
+			return loc, nil
+		}
 	}
 	return nil, &ParameterError{"timezone", "must be a name of the IANA time zone database, such as Europe/Berlin"}
+}
+
+// isZone refuses what stands among the zones on many machines, or in Go's copy, and is none: the machine's own zone,
+// rules for POSIX strings, a placeholder, and all zones again without and with leap seconds.
+func isZone(name string) bool {
+	switch name {
+	case "Local", "localtime", "posixrules", "Factory":
+		return false
+	}
+	return len(name) <= maxZoneName && !strings.HasPrefix(name, "posix/") && !strings.HasPrefix(name, "right/")
 }
 
 // parseEnd rounds up to a bucket bound.

@@ -155,7 +155,10 @@ func TestBadWindows(t *testing.T) {
 	f(request{StartDate: "2090-01-01"}, "is not before the end", "start_date")
 	f(request{Granularity: "yearly"}, "hourly, daily, weekly, monthly", "granularity")
 	f(request{StartDate: "2025-10-20", EndDate: "2026-12-24", Granularity: "hourly"}, "more than 10000 periods", "granularity")
-	for _, zone := range []string{"Mars/Olympus", "Local", "../../etc/passwd", "/etc/localtime", "europe", "\x00", "UTC\n"} {
+	for _, zone := range []string{
+		"Mars/Olympus", "Local", "../../etc/passwd", "/etc/localtime", "europe", "\x00", "UTC\n",
+		"localtime", "posixrules", "Factory", "posix/Europe/Berlin", "right/Europe/Berlin", "tzdata.zi", "leapseconds",
+	} {
 		f(request{Timezone: zone}, "IANA", "timezone")
 	}
 	for _, date := range []string{"yesterday", "2026-02-30", "2026-1-2", "20261124", "2026-11-24T10:00", "2026-11-24T25:00:00Z", "١٢٣٤-٠١-٠١", "\x00"} {

@@ -2,10 +2,10 @@ package httpapi
 
 import (
 	"context"
-	"net/http"
 	"net/netip"
-	"slices"
-	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
 type clientKey struct{}
@@ -15,28 +15,11 @@ func clientOf(ctx context.Context) netip.Addr {
 	return addr
 }
 
-// clientAddress is who called. Each trusted proxy has appended the address that it was called from to X-Forwarded-For; what
-// stands to the left of the first address that is no trusted proxy may be anybody's invention.
-func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
+// withClient passes the caller's address to the handler.
+func withClient(a *api) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		r, _ := humago.Unwrap(ctx)
+		peer, _ := netip.ParseAddrPort(r.RemoteAddr) // a peer on a Unix socket has no address
+		next(huma.WithValue(ctx, clientKey{}, a.TrustedProxies.Client(peer.Addr(), r.Header["X-Forwarded-For"])))
 	}
-	client := peer.Addr().Unmap().WithZone("")
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for _, hop := range slices.Backward(hops) {
-		if !contains(trusted, client) {
-			break
-		}
-		addr, err := netip.ParseAddr(strings.TrimSpace(hop))
-		if err != nil {
-			break
-		}
-		client = addr.Unmap().WithZone("")
-	}
-	return client
-}
-
-func contains(networks []netip.Prefix, addr netip.Addr) bool {
-	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(addr) })
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,6 +14,7 @@ import (
 	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/analytics"
 	"github.com/disco-platform/mirrorball/internal/apikey"
+	"github.com/disco-platform/mirrorball/internal/clientaddr"
 )
 
 // Keys tells whose key a caller presents, from a memory that is at most a few seconds old. *apikey.Verifier does.
@@ -30,7 +30,7 @@ type Config struct {
 	// RegistrationsPerHour bounds registrations from one address (IPv4) or network (IPv6, /64).
 	RegistrationsPerHour int
 	// TrustedProxies are networks whose X-Forwarded-For is believed.
-	TrustedProxies []netip.Prefix
+	TrustedProxies clientaddr.Proxies
 	// MaxInFlight bounds the requests that are answered at one time.
 	MaxInFlight int
 	// Now is the clock; nil means time.Now.

@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/apikey"
@@ -89,12 +88,4 @@ func (a *api) mayRegister(ctx context.Context, body *RegisterBody) error {
 		return p
 	}
 	return nil
-}
-
-// withClient passes the caller's address to the handler.
-func withClient(a *api) func(huma.Context, func(huma.Context)) {
-	return func(ctx huma.Context, next func(huma.Context)) {
-		r, _ := humago.Unwrap(ctx)
-		next(huma.WithValue(ctx, clientKey{}, clientAddress(r, a.TrustedProxies)))
-	}
 }

@@ -34,7 +34,7 @@ type Overview struct {
 	TotalRequests   int64  `json:"total_requests"`
 	ErrorCount      int64  `json:"error_count"`
 	ErrorRate       Number `json:"error_rate" doc:"In percent of the requests, two decimals." example:"2.50"`
-	UniqueAgents    int64  `json:"unique_agents"`
+	UniqueAgents    int64  `json:"unique_agents" doc:"Agents named by the requests and custom events of the keys asked for, the custom events that a customer's own key sent included."`
 	AgentsCreated   int64  `json:"agents_created"`
 	ServicesCreated int64  `json:"services_created"`
 }

@@ -104,7 +104,7 @@ type Claim struct {
 	// Metadata is what WithUserMetadata gave. Only the last that a key claimed is kept. It may be shared
 	// between events and must not be changed.
 	Metadata map[string]string
-	// Mismatch is true when a claimed e-mail or organisation differs from the key's owner.
+	// Mismatch is true when a claimed e-mail, organisation or environment differs from the key's.
 	Mismatch bool
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
@@ -22,13 +23,13 @@ type kept struct {
 
 func (k *kept) put(key string, v pcommon.Value) {
 	if k.admit(key) {
-		k.m[usage.Sanitize(key, usage.MaxName)] = redact(text(v, usage.MaxAttribute))
+		k.m[usage.Sanitize(key, usage.MaxName)] = redacted(text(v, usage.MaxAttribute))
 	}
 }
 
 func (k *kept) putText(key, value string) {
 	if value != "" && k.admit(key) {
-		k.m[key] = redact(usage.Sanitize(value, usage.MaxAttribute))
+		k.m[key] = redacted(usage.Sanitize(value, usage.MaxAttribute))
 	}
 }
 
@@ -62,10 +63,8 @@ func isSecretHeader(key string) bool {
 	return strings.HasPrefix(key, "http.request.header.") || strings.HasPrefix(key, "http.response.header.")
 }
 
-// redact is a second fence behind the api_key processor: no value that holds a key in clear is kept.
-func redact(s string) string {
-	if strings.Contains(s, "dk_live_") || strings.Contains(s, "dk_test_") {
-		return "[redacted]"
-	}
+// redacted is a second fence behind the api_key processor: no key in clear is kept.
+func redacted(s string) string {
+	s, _ = apikey.Redact(s)
 	return s
 }

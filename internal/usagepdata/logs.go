@@ -125,6 +125,7 @@ func (c *conversion) log(src *source, res pcommon.Resource, rec plog.LogRecord, 
 	w.describe(e, src.metadataOf(same))
 	what.describe(e)
 	c.logPayment(e, &w, &what, &keep, rec)
+	w.keepEnvironment(&keep)
 	keep.putText(usageconv.CloudEventSource, env.ceSource)
 	keep.putText(usageconv.CloudEventID, env.ceID)
 	keep.putText(usageconv.CloudEventSubject, env.ceSubject)

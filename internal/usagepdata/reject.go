@@ -39,7 +39,7 @@ func (r *rejections) add(reporter string, reason usage.Reason, detail, record fu
 	if reason.Kept() && r.counts[g] <= maxQuarantined {
 		r.list = append(r.list, usage.Rejection{
 			ReporterID: reporter, Reason: reason, Count: 1,
-			Detail: usage.Sanitize(redact(detail()), usage.MaxDetail),
+			Detail: usage.Sanitize(redacted(detail()), usage.MaxDetail),
 			Record: record(),
 		})
 		return

@@ -127,6 +127,7 @@ func (c *conversion) span(src *source, span ptrace.Span) {
 		what.keepPayment(&keep)
 		c.notes.add(w.reporter, usage.ReasonBadPayment, func() string { return err.Error() }, func() string { return spanRecord(span) })
 	}
+	w.keepEnvironment(&keep)
 	e.Attributes = keep.attributes()
 }
 

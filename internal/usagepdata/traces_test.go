@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"net/netip"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/disco-platform/mirrorball/internal/usage"
@@ -364,9 +366,50 @@ func TestNoKeyInClearIsKept(t *testing.T) {
 	record := attrs{"http.request.method": "GET", "disco.note": "Bearer " + key, "disco.payment.amount": key}
 	batch := FromTraces(oneSpan(t, platform, record, ptrace.SpanKindServer, nil), options)
 	require.NotContains(t, fmt.Sprintf("%+v", batch), key)
+	require.Equal(t, "Bearer [api key]", batch.Events[0].Attributes["disco.note"], "in the words of the api_key processor")
 	batch = FromTraces(oneSpan(t, platform, record, ptrace.SpanKindServer, func(s ptrace.Span) { s.SetSpanID(pcommon.SpanID{}) }), options)
 	require.Len(t, batch.Rejections, 1)
 	require.NotContains(t, fmt.Sprintf("%+v", batch), key)
+}
+
+// The environment is that of the key. What a caller claims is kept where it says something else.
+func TestClaimedEnvironment(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		resource, record attrs
+		kind             ptrace.SpanKind
+		want             map[string]string
+		mismatch         bool
+	}{
+		"the key's own":   {platform, attrs{"disco.environment": "live", "disco.claimed.environment": "Live"}, ptrace.SpanKindServer, nil, false},
+		"another":         {platform, attrs{"disco.environment": "sandbox", "disco.claimed.environment": "live"}, ptrace.SpanKindServer, attributes("disco.claimed.environment", "live"), true},
+		"no key":          {platform, attrs{"disco.claimed.environment": "live"}, ptrace.SpanKindServer, nil, false},
+		"by the resource": {claiming(customer, "sandbox", "live"), attrs{}, ptrace.SpanKindClient, attributes("disco.claimed.environment", "live"), true},
+		"of the reporter": {claiming(platform, "sandbox", "live"), attrs{}, ptrace.SpanKindServer, nil, false},
+		"a key in it":     {platform, attrs{"disco.environment": "live", "disco.claimed.environment": "dk_live_12345678"}, ptrace.SpanKindServer, attributes("disco.claimed.environment", "[api key]"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tc.record["http.request.method"] = "GET"
+			batch := FromTraces(oneSpan(t, tc.resource, tc.record, tc.kind, nil), options)
+			require.Len(t, batch.Events, 1)
+			require.Equal(t, tc.want, batch.Events[0].Attributes)
+			require.Equal(t, tc.mismatch, batch.Events[0].Claim.Mismatch)
+		})
+	}
+	record := attrs{"disco.environment": "sandbox", "disco.claimed.environment": "live"}
+	batch := FromLogs(oneLog(t, customer, record, func(r plog.LogRecord) { r.SetEventName("x") }), options)
+	require.Len(t, batch.Events, 1)
+	require.Equal(t, "live", batch.Events[0].Attributes["disco.claimed.environment"])
+	require.True(t, batch.Events[0].Claim.Mismatch)
+}
+
+func attributes(name, value string) map[string]string { return map[string]string{name: value} }
+
+func claiming(resource attrs, verified, claimed string) attrs {
+	out := maps.Clone(resource)
+	out["disco.environment"], out["disco.claimed.environment"] = verified, claimed
+	return out
 }
 
 func TestMismatch(t *testing.T) {

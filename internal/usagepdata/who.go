@@ -21,9 +21,11 @@ type who struct {
 	fingerprint      string
 	email            string
 	organization     string
+	environment      string
 
 	claimedEmail        string
 	claimedOrganization string
+	claimedEnvironment  string
 	sdk                 usage.SDK
 	userAgent           string
 	client              netip.Addr
@@ -47,10 +49,14 @@ func (w *who) take(key string, v pcommon.Value) bool {
 		w.email = text(v, usage.MaxEmail)
 	case usageconv.OrganizationName:
 		w.organization = text(v, usage.MaxClaim)
+	case usageconv.Environment:
+		w.environment = text(v, usage.MaxName)
 	case usageconv.ClaimedEmail:
 		w.claimedEmail = text(v, usage.MaxEmail)
 	case usageconv.ClaimedOrganization:
 		w.claimedOrganization = text(v, usage.MaxClaim)
+	case usageconv.ClaimedEnvironment:
+		w.claimedEnvironment = text(v, usage.MaxName)
 	case usageconv.SDKName:
 		w.sdk.Name = text(v, usage.MaxName)
 	case usageconv.SDKVersion:
@@ -63,7 +69,7 @@ func (w *who) take(key string, v pcommon.Value) bool {
 		w.client = address(v)
 	case usageconv.GeoCountry:
 		w.country = country(v)
-	case usageconv.UserID, usageconv.OrganizationID, usageconv.Environment, usageconv.ClaimedEnvironment:
+	case usageconv.UserID, usageconv.OrganizationID:
 		// Facts about the key, which the store knows better.
 	default:
 		return strings.HasPrefix(key, usageconv.StampPrefix)
@@ -116,8 +122,10 @@ func (s *source) complete(w *who, serverSpan bool) bool {
 	}
 	w.email = cmp.Or(w.email, s.who.email)
 	w.organization = cmp.Or(w.organization, s.who.organization)
+	w.environment = cmp.Or(w.environment, s.who.environment)
 	w.claimedEmail = cmp.Or(w.claimedEmail, s.who.claimedEmail)
 	w.claimedOrganization = cmp.Or(w.claimedOrganization, s.who.claimedOrganization)
+	w.claimedEnvironment = cmp.Or(w.claimedEnvironment, s.who.claimedEnvironment)
 	w.userAgent = cmp.Or(w.userAgent, s.who.userAgent)
 	w.country = cmp.Or(w.country, s.who.country)
 	if w.sdk.Name == "" { // a version belongs to the name beside it
@@ -176,7 +184,15 @@ func (w *who) describe(e *usage.Event, metadata map[string]string) {
 		Email:        w.claimedEmail,
 		Organization: w.claimedOrganization,
 		Metadata:     metadata,
-		Mismatch:     differs(w.claimedEmail, w.email) || differs(w.claimedOrganization, w.organization),
+		Mismatch: differs(w.claimedEmail, w.email) || differs(w.claimedOrganization, w.organization) ||
+			differs(w.claimedEnvironment, w.environment),
+	}
+}
+
+// keepEnvironment keeps a claimed environment that is not the key's. One that is says nothing new, and almost all are.
+func (w *who) keepEnvironment(k *kept) {
+	if differs(w.claimedEnvironment, w.environment) {
+		k.putText(usageconv.ClaimedEnvironment, w.claimedEnvironment)
 	}
 }
 

@@ -9,41 +9,66 @@ import (
 )
 
 const (
-	sdkProduct = "disco-sdk" // starts the name of every Disco SDK
+	ownSDK = "disco-sdk" // starts the name of every Disco SDK
 
 	maxUserAgent = 256 // bytes that are looked at
 	maxProduct   = 64  // bytes of a name or a version
 	maxLanguage  = 16
 )
 
+// sdk is an SDK as a User-Agent names it. The language may be unknown.
+type sdk struct{ name, version, language string }
+
 func stampSDK(m pcommon.Map, userAgent string) {
-	name, version, language := parseUserAgent(userAgent)
-	if name == "" {
+	s, ok := parseUserAgent(userAgent)
+	if !ok {
 		return
 	}
-	put(m, usageconv.SDKName, name)
-	put(m, usageconv.SDKVersion, version)
-	put(m, usageconv.SDKLanguage, language)
+	put(m, usageconv.SDKName, s.name)
+	put(m, usageconv.SDKVersion, s.version)
+	put(m, usageconv.SDKLanguage, s.language)
 }
 
-// parseUserAgent finds the product of a Disco SDK in a User-Agent (RFC 9110, section 10.1.5), which may stand behind others:
-// "disco-sdk-go/1.0.0 (go1.26; linux/amd64)" is disco-sdk-go, 1.0.0 and go. All are empty when there is none. The
-// language is what the name ends in, else the first word of the comment: "disco-sdk/2 (python 3.12)" is python.
-func parseUserAgent(s string) (name, version, language string) {
+// parseUserAgent finds the SDK in a User-Agent (RFC 9110, section 10.1.5): a Disco SDK wherever it stands, else the first
+// product whose name has the word sdk, which is the most significant one by the RFC.
+// "acme-sdk-python/2.1.0 (linux)" is acme-sdk-python, 2.1.0 and python.
+func parseUserAgent(s string) (first sdk, found bool) {
 	s = s[:min(len(s), maxUserAgent)]
 	for product, rest := nextProduct(s); product != ""; product, rest = nextProduct(rest) {
 		name, version, _ := strings.Cut(product, "/")
-		suffix, ok := strings.CutPrefix(name, sdkProduct)
-		if !ok || suffix != "" && suffix[0] != '-' || !isToken(name) || !isToken(version) {
+		after, ok := afterSDK(name)
+		if !ok || !isToken(name) || !isToken(version) {
 			continue
 		}
-		if language := leadingLetters(strings.TrimPrefix(suffix, "-")); language != "" {
-			return name, version, language
+		candidate := sdk{name, version, leadingLetters(after)}
+		if name == ownSDK || strings.HasPrefix(name, ownSDK+"-") {
+			if candidate.language == "" { // then the comment starts with it: "disco-sdk/2 (python 3.12)"
+				comment, _ := strings.CutPrefix(strings.TrimLeft(rest, " "), "(")
+				candidate.language = leadingLetters(comment)
+			}
+			return candidate, true
 		}
-		comment, _ := strings.CutPrefix(strings.TrimLeft(rest, " "), "(")
-		return name, version, leadingLetters(comment)
+		if !found {
+			first, found = candidate, true
+		}
 	}
-	return "", "", ""
+	return first, found
+}
+
+// afterSDK finds the word sdk in a name such as acme-sdk-python, and gives what stands behind it.
+func afterSDK(name string) (after string, ok bool) {
+	for name != "" {
+		word := name
+		if end := strings.IndexAny(name, "-_."); end >= 0 {
+			word, name = name[:end], name[end+1:]
+		} else {
+			name = ""
+		}
+		if strings.EqualFold(word, "sdk") {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // nextProduct cuts the first product off, with the comments and blanks before it.

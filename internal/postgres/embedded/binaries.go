@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // ErrNoBinaries is returned by [FindBinaries] when the machine has no Postgres server.
@@ -54,4 +55,17 @@ func hasServer(folder string) bool {
 		}
 	}
 	return true
+}
+
+func (s *Server) findBinaries() (err error) {
+	if s.cfg.Binaries != "" {
+		return nil
+	}
+	// A cluster that exists already belongs to one major version.
+	version, _ := os.ReadFile(filepath.Join(s.data(), "PG_VERSION"))
+	s.cfg.Binaries, err = findBinaries(strings.TrimSpace(string(version)))
+	if errors.Is(err, ErrNoBinaries) && s.cfg.Download {
+		s.cfg.Binaries, err = Download(filepath.Join(s.cfg.Folder, "programs"))
+	}
+	return err
 }
