@@ -83,6 +83,8 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.check != nil {
 		if problem := b.check(p[:n]); problem != nil {
 			b.refusal = b.limits.refused(reasonOf(problem))
+			// A sender who is still sending when the connection is closed sees no answer, and would repeat the body.
+			_, _ = io.Copy(io.Discard, b.ReadCloser)
 			return 0, b.refusal.err
 		}
 	}

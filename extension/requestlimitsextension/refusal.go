@@ -56,7 +56,7 @@ func refusalsFor(cfg *Config) map[string]*refusal {
 	add(reasonBusy, http.StatusServiceUnavailable, codes.Unavailable, "too many calls are under way; send this one again")
 	add(reasonShare, http.StatusTooManyRequests, codes.ResourceExhausted, "too many calls of this API key or address are under way; send this one again")
 	add(reasonTooDeep, http.StatusBadRequest, codes.InvalidArgument, "values may nest %d deep (max_depth)", cfg.MaxDepth)
-	add(reasonTooMany, http.StatusRequestEntityTooLarge, codes.InvalidArgument,
+	add(reasonTooMany, http.StatusBadRequest, codes.InvalidArgument,
 		"a body may have %d records, attributes and other elements (max_elements); send it in parts", cfg.MaxElements)
 	add(reasonTooLarge, http.StatusRequestEntityTooLarge, codes.InvalidArgument, "the body is too large; send it in parts")
 	add(reasonUnreadable, http.StatusBadRequest, codes.InvalidArgument, "the body is no OTLP of the kind that its path says")

@@ -10,6 +10,7 @@ var (
 	errTooDeep   = errors.New("values nest too deep")
 	errTooMany   = errors.New("the body has too many records, attributes or other elements")
 	errMalformed = errors.New("the body is no OTLP")
+	errGroup     = errors.New("the body has a group, which OTLP does not know")
 )
 
 // walk follows the wire format of an OTLP message as its bytes come by, in pieces of any size, and stops when values nest
@@ -46,10 +47,12 @@ const (
 )
 
 const (
-	wireVarint  = 0
-	wireFixed64 = 1
-	wireBytes   = 2
-	wireFixed32 = 5
+	wireVarint     = 0
+	wireFixed64    = 1
+	wireBytes      = 2
+	wireStartGroup = 3
+	wireEndGroup   = 4
+	wireFixed32    = 5
 )
 
 func (w *walk) begin(root message, maxDepth, maxElements int) {
@@ -140,7 +143,9 @@ func (w *walk) field(tag uint64) error {
 		w.state, w.skip = atSkip, 4
 	case wireBytes:
 		w.state, w.child = atLength, childOf(w.open[len(w.open)-1].kind, number)
-	default: // groups, which OTLP has never had, and what is no type
+	case wireStartGroup, wireEndGroup: // which the decoder takes, and ends in a way of its own
+		return errGroup
+	default:
 		return errMalformed
 	}
 	return nil

@@ -27,11 +27,12 @@ var rules = map[string][]string{
 	"internal/httpapi":    {"internal/accounts", "internal/analytics", "internal/apikey", "internal/usage"},
 	"internal/demo":       {"examples", "sdkinstrumentation"},
 
-	"receiver/usageeventsreceiver":   {"internal/usage", "internal/usagepdata", "sdkinstrumentation/usageconv"},
-	"processor/apikeyprocessor":      {"internal/apikey", "internal/geo", "sdkinstrumentation/usageconv", "extension/usagestoreextension"},
-	"exporter/postgresusageexporter": {"internal/usage", "internal/usagepdata", "extension/usagestoreextension"},
-	"extension/usagestoreextension":  {"internal/accounts", "internal/analytics", "internal/apikey", "internal/postgres", "internal/usage"},
-	"extension/apikeyauthextension":  {"internal/apikey", "extension/usagestoreextension"},
+	"receiver/usageeventsreceiver":     {"internal/usage", "internal/usagepdata", "sdkinstrumentation/usageconv"},
+	"processor/apikeyprocessor":        {"internal/apikey", "internal/geo", "sdkinstrumentation/usageconv", "extension/usagestoreextension"},
+	"exporter/postgresusageexporter":   {"internal/usage", "internal/usagepdata", "extension/usagestoreextension"},
+	"extension/usagestoreextension":    {"internal/accounts", "internal/analytics", "internal/apikey", "internal/postgres", "internal/usage"},
+	"extension/apikeyauthextension":    {"internal/apikey", "extension/usagestoreextension"},
+	"extension/requestlimitsextension": {"internal/apikey"},
 	"extension/analyticsapiextension": {
 		"internal/accounts", "internal/analytics", "internal/apikey", "internal/httpapi", "internal/usage", "extension/usagestoreextension",
 	},
