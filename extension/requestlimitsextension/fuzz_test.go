@@ -34,6 +34,8 @@ func FuzzWalk(f *testing.F) {
 	twice := append(field(5, field(1, field(5, field(1, field(5, field(1, field(5, nil))))))), 0x18, 0x01)
 	f.Add(byte(logsRequest), byte(0), field(1, field(2, field(2, field(5, twice)))))
 	f.Add(byte(logsRequest), byte(0), field(1, field(1000, field(2, field(6, field(2, twice))))))
+	f.Add(byte(tracesRequest), byte(3), []byte("\n2\x12.\x12*z\x00J \x12\x1b*\x19\n\x17*\x15\n\x13*\x11\n\x0f2\r00\n\t1000000002\x0100000000000"))
+	f.Add(byte(tracesRequest), byte(0), []byte("\n0\x12%00000010000000000000000000\xea000000000\xe4\xe40"))
 	f.Fuzz(func(t *testing.T, signal, piece byte, data []byte) {
 		root := tracesRequest + message(signal)%3
 		err := walked(root, depth, elements, data, int(piece)+1)
@@ -114,9 +116,12 @@ func decodedDepth(root message, data []byte) (depth int, err error) {
 	return depth, err
 }
 
+// depthOf counts no value that is empty: an attribute without a value decodes to one.
 func depthOf(v pcommon.Value) int {
 	deepest := 0
 	switch v.Type() {
+	case pcommon.ValueTypeEmpty:
+		return 0
 	case pcommon.ValueTypeSlice:
 		for _, e := range v.Slice().All() {
 			deepest = max(deepest, depthOf(e))

@@ -116,6 +116,9 @@ func (w *walk) readVarint(p []byte) (n int, whole bool, err error) {
 
 // took acts on a varint that has been read.
 func (w *walk) took() error {
+	if w.pos > w.open[len(w.open)-1].end {
+		return errMalformed
+	}
 	v := w.varint
 	w.varint, w.shift = 0, 0
 	switch w.state {
