@@ -263,3 +263,16 @@ func TestDeprecatedScopes(t *testing.T) {
 func field(number protowire.Number, content []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), content)
 }
+
+// A pair of plain key and value, over which the walk leaps, is as deep as one that it steps through.
+func TestDepthOfPlainPairs(t *testing.T) {
+	t.Parallel()
+	ld := plog.NewLogs()
+	ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetEmptyMap().PutStr("k", "v")
+	data, err := plogotlp.NewExportRequestFromLogs(ld).MarshalProto()
+	require.NoError(t, err)
+	for _, piece := range []int{1, len(data)} {
+		require.NoError(t, walked(logsRequest, 2, 100, data, piece))
+		require.ErrorIs(t, walked(logsRequest, 1, 100, data, piece), errTooDeep)
+	}
+}
