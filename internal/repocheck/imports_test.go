@@ -28,11 +28,12 @@ var rules = map[string][]string{
 	"internal/httpapi":    {"internal/accounts", "internal/analytics", "internal/apikey", "internal/clientaddr", "internal/usage"},
 	"internal/demo":       {"examples", "sdkinstrumentation"},
 
-	"receiver/usageeventsreceiver":   {"internal/usage", "internal/usagepdata", "sdkinstrumentation/usageconv"},
-	"processor/apikeyprocessor":      {"internal/apikey", "internal/geo", "sdkinstrumentation/usageconv", "extension/usagestoreextension"},
-	"exporter/postgresusageexporter": {"internal/usage", "internal/usagepdata", "extension/usagestoreextension"},
-	"extension/usagestoreextension":  {"internal/accounts", "internal/analytics", "internal/apikey", "internal/postgres", "internal/usage"},
-	"extension/apikeyauthextension":  {"internal/apikey", "internal/clientaddr", "extension/usagestoreextension"},
+	"receiver/usageeventsreceiver":     {"internal/usage", "internal/usagepdata", "sdkinstrumentation/usageconv"},
+	"processor/apikeyprocessor":        {"internal/apikey", "internal/geo", "sdkinstrumentation/usageconv", "extension/usagestoreextension"},
+	"exporter/postgresusageexporter":   {"internal/usage", "internal/usagepdata", "extension/usagestoreextension"},
+	"extension/usagestoreextension":    {"internal/accounts", "internal/analytics", "internal/apikey", "internal/postgres", "internal/usage"},
+	"extension/apikeyauthextension":    {"internal/apikey", "internal/clientaddr", "extension/usagestoreextension"},
+	"extension/requestlimitsextension": {"internal/apikey"},
 	"extension/analyticsapiextension": {
 		"internal/accounts", "internal/analytics", "internal/apikey", "internal/clientaddr", "internal/httpapi", "internal/usage",
 		"extension/usagestoreextension",

@@ -21,7 +21,8 @@ type Config struct {
 	Path string `mapstructure:"path"`
 
 	// MaxInFlight is how many requests may be under way at once; further ones are answered 503 with Retry-After.
-	// With max_request_body_size it bounds the receiver's memory. Default 64.
+	// With max_request_body_size it bounds the receiver's memory. One caller may take them all: what shares them out is a
+	// middleware, request_limits. Default 64.
 	MaxInFlight int `mapstructure:"max_in_flight"`
 }
 

@@ -67,7 +67,7 @@ func (h *handler) limited(w http.ResponseWriter, r *http.Request) {
 		h.post(w, r)
 	default:
 		h.refused(r.Context(), refusedBusy, 1)
-		writeLater(w, time.Second, "too many requests are under way")
+		writeLater(w, http.StatusServiceUnavailable, time.Second, "too many requests are under way")
 	}
 }
 
@@ -105,8 +105,27 @@ func (h *handler) unread(w http.ResponseWriter, r *http.Request, err error) {
 		writeProblem(w, problem{Status: http.StatusRequestEntityTooLarge, Detail: "the body, decompressed, may have " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes"})
 		return
 	}
+	if s, ok := status.FromError(err); ok { // a middleware of the server has refused the request
+		h.turnedAway(w, r, s)
+		return
+	}
 	h.refused(r.Context(), refusedUnreadable, 1)
 	writeProblem(w, problem{Status: http.StatusBadRequest, Detail: "the body cannot be read: it is cut off, came too slowly, or is not what Content-Encoding says"})
+}
+
+// turnedAway answers for a middleware such as request_limits, which says so with a status when the body is read.
+func (h *handler) turnedAway(w http.ResponseWriter, r *http.Request, s *status.Status) {
+	switch s.Code() {
+	case codes.ResourceExhausted:
+		h.refused(r.Context(), refusedBusy, 1)
+		writeLater(w, http.StatusTooManyRequests, retryDelay(s.Err()), s.Message())
+	case codes.Unavailable:
+		h.refused(r.Context(), refusedBusy, 1)
+		writeLater(w, http.StatusServiceUnavailable, retryDelay(s.Err()), s.Message())
+	default:
+		h.refused(r.Context(), refusedUnreadable, 1)
+		writeProblem(w, problem{Status: http.StatusBadRequest, Detail: s.Message()})
+	}
 }
 
 // deliver hands the good events on and answers once they are stored, which is when the pipeline returns.
@@ -139,7 +158,7 @@ func (h *handler) refused(ctx context.Context, reason string, n int) {
 // request as it is. A permanent error is the sender's to look at: 4xx, which no client repeats by itself.
 func writeFailure(w http.ResponseWriter, err error) {
 	if !consumererror.IsPermanent(err) {
-		writeLater(w, retryDelay(err), "the events cannot be stored at the moment; send them again")
+		writeLater(w, http.StatusServiceUnavailable, retryDelay(err), "the events cannot be stored at the moment; send them again")
 		return
 	}
 	p := problem{Status: http.StatusBadRequest, Detail: "the events cannot be stored, and sending them again would not help"}
@@ -166,7 +185,7 @@ func retryDelay(err error) time.Duration {
 	return time.Second
 }
 
-func writeLater(w http.ResponseWriter, delay time.Duration, detail string) {
+func writeLater(w http.ResponseWriter, code int, delay time.Duration, detail string) {
 	w.Header().Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(delay.Seconds())))))
-	writeProblem(w, problem{Status: http.StatusServiceUnavailable, Detail: detail})
+	writeProblem(w, problem{Status: code, Detail: detail})
 }
