@@ -3,28 +3,20 @@ package postgres
 import (
 	"encoding/binary"
 
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/shopspring/decimal"
 )
 
-// array builds one parameter of an unnest statement in the binary form of a Postgres array (array_recv in
-// arrayfuncs.c), without reflection and with numerics that are binary already.
+// array builds a Postgres array in binary form (array_recv in arrayfuncs.c), without reflection and with numerics that are
+// binary already.
 type array struct {
 	element  uint32 // type of the elements
 	elements []byte
 	n        int
-	nulls    bool
 }
 
 func (a *array) length(n int) {
 	a.n++
 	a.elements = binary.BigEndian.AppendUint32(a.elements, uint32(n))
-}
-
-func (a *array) null() {
-	a.nulls = true
-	a.n++
-	a.elements = append(a.elements, 0xff, 0xff, 0xff, 0xff) // length -1
 }
 
 func (a *array) int2(v int16) {
@@ -55,44 +47,29 @@ func (a *array) padInt8(n int) {
 	}
 }
 
-func (a *array) reset() { a.elements, a.n, a.nulls = a.elements[:0], 0, false }
-
-func (a *array) date(day int32) { a.int4(day - postgresEpochDay) }
+func (a *array) reset() { a.elements, a.n = a.elements[:0], 0 }
 
 func (a *array) bytes(v []byte) {
 	a.length(len(v))
 	a.elements = append(a.elements, v...)
 }
 
-// bits is a bit string of whole bytes.
-func (a *array) bits(v []byte) {
-	a.length(4 + len(v))
-	a.elements = binary.BigEndian.AppendUint32(a.elements, uint32(8*len(v)))
-	a.elements = append(a.elements, v...)
-}
-
 func (a *array) decimal(d decimal.Decimal) { a.bytes(appendDecimal(nil, d)) }
-
-// encode is the array with its header.
-func (a *array) encode() []byte { return a.append(make([]byte, 0, 20+len(a.elements))) }
 
 func (a *array) append(dst []byte) []byte {
 	if a.n == 0 {
-		return appendArrayHeader(dst, 0, a.nulls, a.element)
+		return appendArrayHeader(dst, 0, a.element)
 	}
-	dst = appendArrayHeader(dst, 1, a.nulls, a.element)
+	dst = appendArrayHeader(dst, 1, a.element)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(a.n))
 	dst = binary.BigEndian.AppendUint32(dst, 1) // lower bound
 	return append(dst, a.elements...)
 }
 
-func appendArrayHeader(dst []byte, dimensions uint32, nulls bool, element uint32) []byte {
+// appendArrayHeader: dimensions, no NULLs, type of the elements.
+func appendArrayHeader(dst []byte, dimensions uint32, element uint32) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, dimensions)
-	flags := uint32(0)
-	if nulls {
-		flags = 1
-	}
-	dst = binary.BigEndian.AppendUint32(dst, flags)
+	dst = binary.BigEndian.AppendUint32(dst, 0)
 	return binary.BigEndian.AppendUint32(dst, element)
 }
 
@@ -110,15 +87,4 @@ func dayOf(micros int64) int32 {
 		d--
 	}
 	return int32(d)
-}
-
-var numericPlan = pgtype.NumericCodec{}.PlanEncode(pgtype.NewMap(), pgtype.NumericOID, pgtype.BinaryFormatCode, pgtype.Numeric{})
-
-// appendDecimal appends a decimal in the binary form of numeric.
-func appendDecimal(dst []byte, d decimal.Decimal) []byte {
-	out, err := numericPlan.Encode(pgtype.Numeric{Int: d.Coefficient(), Exp: d.Exponent(), Valid: true}, dst)
-	if err != nil {
-		panic(err) // every finite decimal can be encoded
-	}
-	return out
 }

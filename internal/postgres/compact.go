@@ -47,7 +47,7 @@ func (db *DB) compactSingle(ctx context.Context, now time.Time) error {
 
 // compact merges the periods that a statement finds, some in each transaction. Only one collector does it at a time.
 func (db *DB) compact(ctx context.Context, many string, before time.Time, few int) error {
-	oldest := before.Add(-db.window.Past).Truncate(24 * time.Hour).AddDate(0, 0, -1)
+	oldest := before.Add(-db.window.Past).Truncate(24*time.Hour).AddDate(0, 0, -1)
 	last := period{key: -1 << 31}
 	for more := true; more; {
 		err := pgx.BeginFunc(ctx, db.ingest, func(tx pgx.Tx) error {

@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/netip"
 	"strings"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 
@@ -31,17 +32,25 @@ const (
 
 // copyInto copies records in binary form: a third of the CPU time of the driver's own row-wise copy.
 func copyInto(ctx context.Context, tx pgx.Tx, table string, records []*record) error {
-	buf := make([]byte, 0, 256*len(records)+64)
-	buf = appendCopyHeader(buf)
+	buf := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(buf)
+	*buf = appendCopyHeader((*buf)[:0])
 	for _, r := range records {
 		var err error
-		if buf, err = appendRow(buf, r); err != nil {
+		if *buf, err = appendRow(*buf, r); err != nil {
 			return err
 		}
 	}
-	buf = binary.BigEndian.AppendUint16(buf, 0xffff) // trailer
-	sql := fmt.Sprintf("COPY %s (%s) FROM STDIN (FORMAT binary)", table, strings.Join(auditColumns, ", "))
-	_, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(buf), sql)
+	*buf = appendCopyTrailer(*buf)
+	return copyFrom(ctx, tx, table, auditColumns, *buf)
+}
+
+// copyBuffers hold some megabytes for each batch that is being written.
+var copyBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+func copyFrom(ctx context.Context, tx pgx.Tx, table string, columns []string, rows []byte) error {
+	sql := fmt.Sprintf("COPY %s (%s) FROM STDIN (FORMAT binary)", table, strings.Join(columns, ", "))
+	_, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(rows), sql)
 	return err
 }
 
@@ -50,6 +59,8 @@ func appendCopyHeader(dst []byte) []byte {
 	dst = append(dst, "PGCOPY\n\xff\r\n\x00"...)
 	return append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
 }
+
+func appendCopyTrailer(dst []byte) []byte { return append(dst, 0xff, 0xff) }
 
 func appendRow(dst []byte, r *record) ([]byte, error) {
 	e := r.event

@@ -1,14 +1,11 @@
 package postgres
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
-	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -44,9 +41,7 @@ func (s statistics) write(ctx context.Context, tx pgx.Tx) error {
 	for _, p := range periods {
 		w.tally(p, s[p])
 	}
-	sql := fmt.Sprintf("COPY usage_counts (%s) FROM STDIN (FORMAT binary)", strings.Join(countsColumns, ", "))
-	_, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(w.finish()), sql)
-	return err
+	return copyFrom(ctx, tx, "usage_counts", countsColumns, appendCopyTrailer(w.out))
 }
 
 // countsWriter encodes rows for COPY.
@@ -67,8 +62,6 @@ func newCountsWriter() *countsWriter {
 	w.volume.element, w.fees.element = pgtype.NumericOID, pgtype.NumericOID
 	return w
 }
-
-func (w *countsWriter) finish() []byte { return binary.BigEndian.AppendUint16(w.out, 0xffff) }
 
 // places order the dimensions of a row so that the figures which few of them have stand together at the front, and the
 // arrays of those figures end early.

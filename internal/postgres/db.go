@@ -93,6 +93,8 @@ func newPool(ctx context.Context, cfg Config, name string, timeout time.Duration
 	params["lock_timeout"] = strconv.FormatInt(lockTimeout.Milliseconds(), 10)
 	// A peer that vanished behind a half-open connection holds its row locks for as long.
 	params["idle_in_transaction_session_timeout"] = "15000"
+	// Statements take milliseconds; to compile one takes a hundred.
+	params["jit"] = "off"
 	// Acknowledged means committed, whatever the server's default is.
 	params["synchronous_commit"] = "on"
 	pc.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {

@@ -50,6 +50,49 @@ func dropSeenUndated(ctx context.Context, tx pgx.Tx, records []*record) (fresh, 
 	return fresh, repeats, nil
 }
 
+const findStored = `
+SELECT w.n
+FROM unnest($1::int[], $2::timestamptz[], $3::uuid[]) WITH ORDINALITY AS w (key, time, id, n)
+JOIN audit_logs a ON a.key = w.key AND a.time = w.time AND a.id = w.id
+WHERE a.time >= $4 AND a.time <= $5`
+
+// dropStored leaves out events that are in the table already. Only those that are suspected are looked up.
+func dropStored(ctx context.Context, tx pgx.Tx, records []*record, suspected func(*record) bool) (fresh, repeats []*record, err error) {
+	var suspects []int
+	for i, r := range records {
+		if suspected(r) {
+			suspects = append(suspects, i)
+		}
+	}
+	if len(suspects) == 0 {
+		return records, nil, nil
+	}
+	keys, times, ids := make([]int32, len(suspects)), make([]time.Time, len(suspects)), make([]pgtype.UUID, len(suspects))
+	first, last := records[suspects[0]].micros, records[suspects[0]].micros
+	for n, i := range suspects {
+		r := records[i]
+		keys[n], times[n], ids[n] = r.key, time.UnixMicro(r.micros), pgtype.UUID{Bytes: r.event.ID, Valid: true}
+		first, last = min(first, r.micros), max(last, r.micros)
+	}
+	rows, err := tx.Query(ctx, findStored, keys, times, ids, time.UnixMicro(first), time.UnixMicro(last))
+	if err != nil {
+		return nil, nil, err
+	}
+	stored := make([]bool, len(records))
+	var n int64
+	if _, err := pgx.ForEachRow(rows, []any{&n}, func() error { stored[suspects[n-1]] = true; return nil }); err != nil {
+		return nil, nil, err
+	}
+	for i, r := range records {
+		if stored[i] {
+			repeats = append(repeats, r)
+		} else {
+			fresh = append(fresh, r)
+		}
+	}
+	return fresh, repeats, nil
+}
+
 // insertDirect copies events that are expected to be new; the whole transaction fails when one is not.
 func insertDirect(ctx context.Context, tx pgx.Tx, records []*record) error {
 	if len(records) == 0 {

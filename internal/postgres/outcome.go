@@ -14,6 +14,7 @@ import (
 // outcome is what became of a delivery in one transaction.
 type outcome struct {
 	stored     []*record
+	repeated   []*record // of those that were new to the delivery
 	ledger     ledger
 	quarantine []quarantined
 }
@@ -49,7 +50,7 @@ func (o *outcome) insert(ctx context.Context, tx pgx.Tx, records []*record, by w
 	stored, repeats, bad := records, []*record(nil), []*record(nil)
 	var err error
 	switch by {
-	case wayDirect:
+	case wayDirect, wayChecked:
 		err = insertDirect(ctx, tx, records)
 	case wayStaged:
 		stored, repeats, err = insertStagedEvents(ctx, tx, records)
@@ -59,7 +60,7 @@ func (o *outcome) insert(ctx context.Context, tx pgx.Tx, records []*record, by w
 	if err != nil {
 		return err
 	}
-	o.stored = stored
+	o.stored, o.repeated = stored, append(o.repeated, repeats...)
 	for _, r := range stored {
 		o.ledger[ledgerLine{r.reporter, outcomeStored}]++
 	}

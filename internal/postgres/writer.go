@@ -20,9 +20,10 @@ type WriterConfig struct {
 
 // Writer stores usage. It may be used from many goroutines, and by many processes on one database.
 //
-// A batch is one transaction: events, statistics, ledger. New events are copied directly; only a batch that meets an
-// event which is there already takes the slower way through a staging table, and only one with an event that Postgres
-// refuses for its content is taken apart.
+// A batch is one transaction: events, statistics, ledger. New events are copied directly. Those that seem to be repeated are
+// looked up before; a batch that still meets an event which is there already is looked up whole, and goes through a staging
+// table when others write the same events at the same time. One with an event that Postgres refuses for its content is taken
+// apart.
 //
 // Every transaction touches the tables in one order (undated_events, admissions, audit_logs, key_activity, reported_totals,
 // quarantine) and the rows of each in the order of its primary key, so writers wait for each other but do not deadlock. To
@@ -33,6 +34,7 @@ type Writer struct {
 	dictionary *dictionary
 	admissions *admissions
 	activity   *activity
+	recent     *recent
 	claims     *claims
 }
 
@@ -49,6 +51,7 @@ func NewWriter(db *DB, cfg WriterConfig) *Writer {
 		dictionary: newDictionary(db.ingest),
 		admissions: newAdmissions(cfg.CardinalityLimit),
 		activity:   newActivity(),
+		recent:     newRecent(),
 		claims:     newClaims(db.ingest),
 	}
 }
@@ -57,9 +60,10 @@ func NewWriter(db *DB, cfg WriterConfig) *Writer {
 type way int
 
 const (
-	wayDirect way = iota // all are expected to be new
-	wayStaged            // some are there already
-	wayTaken             // taken apart: some cannot be stored
+	wayDirect  way = iota // those that are not suspected are expected to be new
+	wayChecked            // all are suspected
+	wayStaged             // some are there already, or come to be at the same time
+	wayTaken              // taken apart: some cannot be stored
 )
 
 // maxTries bounds the tries of a batch that another transaction was in the way of. The sender tries again after that.
@@ -78,8 +82,8 @@ func (w *Writer) Write(ctx context.Context, batch *usage.Batch) (usage.Receipt, 
 			return receipt, nil
 		}
 		switch kind := classify(err); {
-		case kind == failureRepeat && by == wayDirect:
-			by, try = wayStaged, 0
+		case kind == failureRepeat && by < wayStaged:
+			by, try = by+1, 0
 		case kind == failureData && by != wayTaken:
 			by, try = wayTaken, 0
 		case kind == failureBusy && try < maxTries && pause(ctx, try):
@@ -120,6 +124,9 @@ func (w *Writer) store(ctx context.Context, d *delivery, by way) (usage.Receipt,
 		if learned, err = w.admissions.admit(ctx, tx, d); err != nil {
 			return err
 		}
+		if fresh, err = w.dropStored(ctx, tx, out, fresh, by); err != nil {
+			return err
+		}
 		if err := out.insert(ctx, tx, fresh, by); err != nil {
 			return err
 		}
@@ -135,5 +142,22 @@ func (w *Writer) store(ctx context.Context, d *delivery, by way) (usage.Receipt,
 	}
 	w.admissions.remember(learned)
 	w.activity.remember(seen)
+	w.recent.add(out.stored)
+	w.recent.add(out.repeated)
 	return out.receipt(), nil
+}
+
+// dropStored leaves out what is stored already, as far as it is suspected.
+func (w *Writer) dropStored(ctx context.Context, tx pgx.Tx, out *outcome, records []*record, by way) ([]*record, error) {
+	suspected := w.recent.has
+	switch by {
+	case wayChecked:
+		suspected = func(*record) bool { return true }
+	case wayStaged, wayTaken: // the table itself says
+		return records, nil
+	}
+	fresh, repeats, err := dropStored(ctx, tx, records, suspected)
+	out.repeated = append(out.repeated, repeats...)
+	out.repeat(repeats)
+	return fresh, err
 }

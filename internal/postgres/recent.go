@@ -1,0 +1,64 @@
+package postgres
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"sync/atomic"
+)
+
+// recent remembers roughly which events this process has committed last. It only says where it is worth to look: what it
+// forgets costs time, and what it mistakes is looked up.
+type recent struct {
+	seed  maphash.Seed
+	marks [recentSets][recentWays]atomic.Uint64
+	next  atomic.Uint32 // the way to give up next
+}
+
+// 2^20 marks take 8 MiB. A sender that repeats does so within seconds, in which some 100,000 events are committed.
+const (
+	recentSets = 1 << 18
+	recentWays = 4
+)
+
+func newRecent() *recent { return &recent{seed: maphash.MakeSeed()} }
+
+// mark of an event; never 0, which is an empty place.
+func (c *recent) mark(r *record) uint64 {
+	var id [28]byte
+	binary.LittleEndian.PutUint32(id[:], uint32(r.key))
+	binary.LittleEndian.PutUint64(id[4:], uint64(r.micros))
+	copy(id[12:], r.event.ID[:])
+	return maphash.Bytes(c.seed, id[:]) | 1
+}
+
+func (c *recent) has(r *record) bool {
+	mark := c.mark(r)
+	set := &c.marks[mark>>32%recentSets]
+	for way := range set {
+		if set[way].Load() == mark {
+			return true
+		}
+	}
+	return false
+}
+
+// add remembers events that are committed.
+func (c *recent) add(records []*record) {
+	way := c.next.Add(1)
+	for _, r := range records {
+		mark := c.mark(r)
+		set := &c.marks[mark>>32%recentSets]
+		set[place(set, mark, int(way)%recentWays)].Store(mark)
+		way++
+	}
+}
+
+// place is where the mark is, else an empty way, else the one to give up.
+func place(set *[recentWays]atomic.Uint64, mark uint64, otherwise int) int {
+	for way := range set {
+		if old := set[way].Load(); old == mark || old == 0 {
+			return way
+		}
+	}
+	return otherwise
+}
