@@ -3,6 +3,8 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/disco-platform/mirrorball/internal/usage"
@@ -12,7 +14,8 @@ import (
 type delivery struct {
 	received time.Time
 	holders  map[int32]holder // by key
-	records  []*record        // sorted, without repeats among them
+	all      []record
+	records  []*record // those that can be stored, sorted, without repeats among them
 	repeats  []*record
 	totals   []total
 	refused  []refusedRecord
@@ -27,54 +30,75 @@ type refusedRecord struct {
 
 // prepare does what needs no transaction of the batch.
 func (w *Writer) prepare(ctx context.Context, batch *usage.Batch) (*delivery, error) {
-	keys := map[string]holder{}
+	d := &delivery{received: time.Now(), holders: map[int32]holder{}, all: newRecords(len(batch.Events))}
+	ids := keyIDs{}
+	words := newVocabulary()
 	for i := range batch.Events {
-		keys[batch.Events[i].KeyID], keys[batch.Events[i].ReporterID] = holder{}, holder{}
+		e, r := &batch.Events[i], &d.all[i]
+		r.event, r.micros = e, e.Time.UnixMicro()
+		r.holder, r.sender = ids.of(e.KeyID), ids.of(sender(e.ReporterID, e.KeyID))
+		words.add(r)
 	}
 	for i := range batch.Totals {
-		keys[batch.Totals[i].KeyID], keys[batch.Totals[i].ReporterID] = holder{}, holder{}
+		ids.of(batch.Totals[i].KeyID)
+		ids.of(sender(batch.Totals[i].ReporterID, batch.Totals[i].KeyID))
 	}
 	for _, list := range [][]usage.Rejection{batch.Rejections, batch.Notes} {
 		for i := range list {
-			keys[list[i].ReporterID] = holder{}
+			ids.of(list[i].ReporterID)
 		}
 	}
-	if err := w.holders.find(ctx, keys); err != nil {
+	if err := w.holders.find(ctx, ids); err != nil {
 		return nil, err
 	}
-	d := &delivery{received: time.Now(), holders: make(map[int32]holder, len(keys))}
-	for _, o := range keys {
-		d.holders[o.seq] = o
+	for _, h := range ids {
+		d.holders[h.seq] = *h
 	}
-	for i := range batch.Rejections {
-		d.refused = append(d.refused, refusedRecord{&batch.Rejections[i], keys[batch.Rejections[i].ReporterID].seq})
-	}
-	for i := range batch.Notes {
-		d.notes = append(d.notes, refusedRecord{&batch.Notes[i], keys[batch.Notes[i].ReporterID].seq})
-	}
-	for i := range batch.Totals {
-		d.totals = append(d.totals, total{&batch.Totals[i], keys[batch.Totals[i].KeyID].seq, keys[sender(batch.Totals[i].ReporterID, batch.Totals[i].KeyID)].seq})
-	}
-	return d, w.prepareEvents(ctx, d, batch.Events, keys)
+	d.addOthers(batch, ids)
+	d.addEvents(w.db.partitions.Load().perDay())
+	return d, w.dictionary.resolve(ctx, words, d.records, w.admissions)
 }
 
-func (w *Writer) prepareEvents(ctx context.Context, d *delivery, events []usage.Event, keys map[string]holder) error {
-	held := w.db.partitions.Load().perDay()
-	words := vocabulary{}
-	records := make([]record, len(events)) // one allocation for all
-	kept := make([]*record, 0, len(events))
-	for i := range events {
-		r := &records[i]
-		r.event, r.key, r.micros = &events[i], keys[events[i].KeyID].seq, events[i].Time.UnixMicro()
-		r.reporter = keys[sender(events[i].ReporterID, events[i].KeyID)].seq
-		if !held(events[i].Time) {
+// keyIDs are the public ids of the keys of a batch.
+type keyIDs map[string]*holder
+
+// of is filled in by [holders.find].
+func (k keyIDs) of(id string) *holder {
+	h := k[id]
+	if h == nil {
+		h = &holder{}
+		k[id] = h
+	}
+	return h
+}
+
+func (d *delivery) addOthers(batch *usage.Batch, ids keyIDs) {
+	for i := range batch.Rejections {
+		d.refused = append(d.refused, refusedRecord{&batch.Rejections[i], ids.of(batch.Rejections[i].ReporterID).seq})
+	}
+	for i := range batch.Notes {
+		d.notes = append(d.notes, refusedRecord{&batch.Notes[i], ids.of(batch.Notes[i].ReporterID).seq})
+	}
+	for i := range batch.Totals {
+		t := &batch.Totals[i]
+		d.totals = append(d.totals, total{t, ids.of(t.KeyID).seq, ids.of(sender(t.ReporterID, t.KeyID)).seq})
+	}
+}
+
+// addEvents keeps the events that can be stored.
+func (d *delivery) addEvents(held func(time.Time) bool) {
+	kept := make([]*record, 0, len(d.all))
+	for i := range d.all {
+		r := &d.all[i]
+		r.key, r.reporter = r.holder.seq, r.sender.seq
+		if !held(r.event.Time) {
 			d.refused = append(d.refused, refusedRecord{outOfPlace(r.event, d.received), r.reporter})
 			continue
 		}
-		words.add(r)
 		kept = append(kept, r)
 	}
 	kept, d.repeats = distinct(kept)
+	d.records = kept[:0]
 	for _, r := range kept {
 		if !r.storable() {
 			rejection := unstorable(r)
@@ -83,7 +107,21 @@ func (w *Writer) prepareEvents(ctx context.Context, d *delivery, events []usage.
 		}
 		d.records = append(d.records, r)
 	}
-	return w.dictionary.resolve(ctx, words, d.records, w.admissions)
+}
+
+// recordSlices hold some megabytes for each batch that is being written.
+var recordSlices = sync.Pool{New: func() any { return new([]record) }}
+
+func newRecords(n int) []record {
+	s := *recordSlices.Get().(*[]record)
+	return slices.Grow(s, n)[:n]
+}
+
+// release gives the records back; nothing may use the delivery any more.
+func (d *delivery) release() {
+	clear(d.all) // what they point to is not to be kept
+	d.all = d.all[:0]
+	recordSlices.Put(&d.all)
 }
 
 // sender is the key that a record is booked under in the ledger.

@@ -40,14 +40,14 @@ SELECT id, seq, CASE WHEN user_seq IS NULL THEN 0 WHEN environment = 'live' THEN
 FROM api_keys WHERE id = ANY ($1)`
 
 // find fills in the holders of ids; an unknown or empty id stays nobody's.
-func (o *holders) find(ctx context.Context, ids map[string]holder) error {
+func (h *holders) find(ctx context.Context, ids keyIDs) error {
 	var missing []string
-	for id := range ids {
+	for id, to := range ids {
 		if id == "" {
 			continue
 		}
-		if known, ok := o.known.GetIfPresent(id); ok {
-			ids[id] = known
+		if known, ok := h.known.GetIfPresent(id); ok {
+			*to = known
 		} else {
 			missing = append(missing, id)
 		}
@@ -55,15 +55,15 @@ func (o *holders) find(ctx context.Context, ids map[string]holder) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	rows, err := o.pool.Query(ctx, findHolders, missing)
+	rows, err := h.pool.Query(ctx, findHolders, missing)
 	if err != nil {
 		return err
 	}
 	var id string
 	var found holder
 	_, err = pgx.ForEachRow(rows, []any{&id, &found.seq, &found.everybody, &found.organization}, func() error {
-		ids[id] = found
-		o.known.Set(strings.Clone(id), found)
+		*ids[id] = found
+		h.known.Set(strings.Clone(id), found)
 		return nil
 	})
 	return err

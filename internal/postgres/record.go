@@ -11,8 +11,10 @@ import (
 // record is an event on its way into the database.
 type record struct {
 	event    *usage.Event
+	holder   *holder // of the key
+	sender   *holder // of the key that it was sent with
 	key      int32
-	reporter int32 // the key that it was sent with
+	reporter int32 // the sender's key
 	micros   int64 // the event's time since 1970
 	// words are the event's values; nil where it has none. ids are their dictionary ids, idOther where a value may get
 	// none; counted are those that the event is counted under, which a transaction decides.

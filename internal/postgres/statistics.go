@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -49,20 +50,44 @@ type figures struct {
 
 // tally is what a period grows by.
 type tally struct {
-	at    map[cell]int // index of its figures
-	cells []figures
+	names []cell             // of cells
+	cells []figures          // in the order of their appearance
+	at    map[cell]int       // places, once there are many cells
 	seen  map[int64]struct{} // hashes of the ids of agents
 }
 
+// manyCells is from when on a map finds a cell faster than a walk does.
+const manyCells = 48
+
 // figures of a cell, to be used before the next call.
 func (t *tally) figures(c cell) *figures {
-	i, ok := t.at[c]
-	if !ok {
+	i := t.place(c)
+	if i < 0 {
 		i = len(t.cells)
-		t.at[c] = i
+		t.names = append(t.names, c)
 		t.cells = append(t.cells, figures{cell: c})
+		if t.at != nil {
+			t.at[c] = i
+		}
 	}
 	return &t.cells[i]
+}
+
+func (t *tally) place(c cell) int {
+	if t.at != nil {
+		if i, ok := t.at[c]; ok {
+			return i
+		}
+		return -1
+	}
+	i := slices.Index(t.names, c)
+	if i < 0 && len(t.names) == manyCells {
+		t.at = make(map[cell]int, 2*manyCells)
+		for i, name := range t.names {
+			t.at[name] = i
+		}
+	}
+	return i
 }
 
 // statistics are what a number of stored events adds.
@@ -71,7 +96,7 @@ type statistics map[period]*tally
 func (s statistics) at(p period) *tally {
 	t := s[p]
 	if t == nil {
-		t = &tally{at: map[cell]int{}, seen: map[int64]struct{}{}}
+		t = &tally{seen: map[int64]struct{}{}}
 		s[p] = t
 	}
 	return t

@@ -8,11 +8,23 @@ import (
 )
 
 // vocabulary are the distinct values of one batch. Most events share theirs, so each is looked up once.
-type vocabulary map[wordKey]*word
+type vocabulary struct {
+	all   []*word
+	plain [domainEnd]map[string]*word // of the domains whose values have one part: a third of the work of hashing
+	parts map[wordKey]*word           // of the others
+}
 
 type wordKey struct {
 	domain domain
 	parts  parts
+}
+
+func newVocabulary() *vocabulary {
+	v := &vocabulary{parts: map[wordKey]*word{}}
+	for d := range v.plain {
+		v.plain[d] = map[string]*word{}
+	}
+	return v
 }
 
 // word is one distinct value.
@@ -33,27 +45,43 @@ func (w *word) storable() bool {
 }
 
 // add links a record with its words.
-func (v vocabulary) add(r *record) {
+func (v *vocabulary) add(r *record) {
 	for d := domainEndpoint; d < domainEnd; d++ {
 		p := partsOf(r.event, d)
 		if p == (parts{}) {
 			continue
 		}
-		at := wordKey{d, p}
-		w := v[at]
-		if w == nil {
-			w = &word{term: term{d, p.text(d)}}
-			v[at] = w
+		switch d {
+		case domainEndpoint, domainSDK, domainClaim:
+			at := wordKey{d, p}
+			w := v.parts[at]
+			if w == nil {
+				w = v.learn(d, p)
+				v.parts[at] = w
+			}
+			r.words[d] = w
+		default:
+			w := v.plain[d][p[0]]
+			if w == nil {
+				w = v.learn(d, p)
+				v.plain[d][p[0]] = w
+			}
+			r.words[d] = w
 		}
-		r.words[d] = w
 	}
 }
 
+func (v *vocabulary) learn(d domain, p parts) *word {
+	w := &word{term: term{d, p.text(d)}}
+	v.all = append(v.all, w)
+	return w
+}
+
 // unresolved are the words without an id that fulfil a condition.
-func (v vocabulary) unresolved(condition func(*word) bool) []term {
+func (v *vocabulary) unresolved(condition func(*word) bool) []term {
 	seen := map[term]struct{}{}
 	var terms []term
-	for _, w := range v {
+	for _, w := range v.all {
 		if _, ok := seen[w.term]; !ok && w.id == 0 && condition(w) {
 			seen[w.term] = struct{}{}
 			terms = append(terms, w.term)
@@ -62,8 +90,8 @@ func (v vocabulary) unresolved(condition func(*word) bool) []term {
 	return terms
 }
 
-func (v vocabulary) fill(ids map[term]int32) {
-	for _, w := range v {
+func (v *vocabulary) fill(ids map[term]int32) {
+	for _, w := range v.all {
 		if id, ok := ids[w.term]; ok && w.id == 0 {
 			w.id = id
 		}
@@ -72,8 +100,8 @@ func (v vocabulary) fill(ids map[term]int32) {
 
 // resolve gives ids to the values of sorted records. A value that is new to the whole database gets one only while a key
 // that uses it has room for it on that day, so that hostile values cannot grow the dictionary without bound.
-func (d *dictionary) resolve(ctx context.Context, v vocabulary, records []*record, a *admissions) error {
-	for _, w := range v {
+func (d *dictionary) resolve(ctx context.Context, v *vocabulary, records []*record, a *admissions) error {
+	for _, w := range v.all {
 		w.id, _ = d.known.GetIfPresent(w.term)
 	}
 	if err := d.step(ctx, v, d.find, (*word).storable); err != nil {
@@ -101,7 +129,7 @@ func (d *dictionary) resolve(ctx context.Context, v vocabulary, records []*recor
 	return nil
 }
 
-func (d *dictionary) step(ctx context.Context, v vocabulary, ask func(context.Context, []term) (map[term]int32, error), condition func(*word) bool) error {
+func (d *dictionary) step(ctx context.Context, v *vocabulary, ask func(context.Context, []term) (map[term]int32, error), condition func(*word) bool) error {
 	terms := v.unresolved(condition)
 	if len(terms) == 0 {
 		return nil

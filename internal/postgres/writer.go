@@ -75,6 +75,7 @@ func (w *Writer) Write(ctx context.Context, batch *usage.Batch) (usage.Receipt, 
 	if err != nil {
 		return usage.Receipt{}, fmt.Errorf("cannot prepare %d records: %w", batch.Len(), public(err))
 	}
+	defer d.release()
 	for try, by := 1, wayDirect; ; try++ {
 		receipt, err := w.store(ctx, d, by)
 		if err == nil {
