@@ -24,6 +24,7 @@ const maxCells = 255
 const (
 	latencyCellShift   = 23
 	latencyBucketShift = 13
+	latencyBucketMask  = 1<<(latencyCellShift-latencyBucketShift) - 1
 	maxLatencyCount    = 1<<latencyBucketShift - 1
 )
 

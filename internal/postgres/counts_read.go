@@ -64,7 +64,7 @@ func (r *countsRow) addTo(t *tally) error {
 	for _, l := range r.latency {
 		i := int(l>>latencyCellShift) - 1
 		t.figures(cell{r.dimension[i], r.value[i]}).latency.Merge(usage.Latency{{
-			Bucket: int(l >> latencyBucketShift & (1<<(latencyCellShift-latencyBucketShift) - 1)), Count: uint64(l & maxLatencyCount),
+			Bucket: int(l >> latencyBucketShift & latencyBucketMask), Count: uint64(l & maxLatencyCount),
 		}})
 	}
 	for _, agent := range r.seen {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -59,7 +60,8 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if db.ingest, err = newPool(ctx, cfg, "mirrorball ingest", writeTimeout); err != nil {
 		return nil, err
 	}
-	if db.read, err = newPool(ctx, cfg, "mirrorball read", cfg.ReadTimeout); err != nil {
+	// To plan a question about all partitions takes longer than to answer it: its plan is kept.
+	if db.read, err = newPool(ctx, cfg, "mirrorball read", cfg.ReadTimeout, "plan_cache_mode", "force_generic_plan"); err != nil {
 		db.Close()
 		return nil, err
 	}
@@ -75,7 +77,8 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 }
 
 // newPool makes a pool whose sessions are the same whatever the server's defaults are.
-func newPool(ctx context.Context, cfg Config, name string, timeout time.Duration) (*pgxpool.Pool, error) {
+// More settings come as names and values.
+func newPool(ctx context.Context, cfg Config, name string, timeout time.Duration, more ...string) (*pgxpool.Pool, error) {
 	pc, err := pgxpool.ParseConfig(cfg.DSN)
 	if err != nil {
 		// pgx quotes the DSN in its message, with the password taken out where it can tell; say nothing instead.
@@ -97,6 +100,9 @@ func newPool(ctx context.Context, cfg Config, name string, timeout time.Duration
 	params["jit"] = "off"
 	// Acknowledged means committed, whatever the server's default is.
 	params["synchronous_commit"] = "on"
+	for pair := range slices.Chunk(more, 2) {
+		params[pair[0]] = pair[1]
+	}
 	pc.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		pgxdecimal.Register(conn.TypeMap())
 		return nil

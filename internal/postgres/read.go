@@ -14,13 +14,14 @@ import (
 type Reader struct {
 	db      *DB
 	counted usage.Vantage
+	words   *words
 }
 
 var _ analytics.Reader = (*Reader)(nil)
 
 // NewReader reads from db. Requests are those that were seen from the counted vantage.
 func NewReader(db *DB, counted usage.Vantage) *Reader {
-	return &Reader{db: db, counted: counted}
+	return &Reader{db: db, counted: counted, words: newWords()}
 }
 
 // Dimensions of usage_counts.

@@ -16,11 +16,15 @@ func (r *Reader) Platform(ctx context.Context, q analytics.PlatformQuestion) (*a
 	p := &analytics.Platform{Window: q.Window, Growth: make([]analytics.Growth, len(q.Window.Periods))}
 	err := r.db.ReadAs(ctx, Scope{All: true}, func(tx pgx.Tx) error {
 		var b pgx.Batch
-		r.queuePlatform(&b, q, p)
+		sums := newTogether(r.counted)
+		r.queuePlatform(&b, q, sums)
 		r.queueNobody(&b, q, p)
 		r.queueUsers(&b, q, p)
 		queueGrowth(&b, q, p)
-		return tx.SendBatch(ctx, &b).Close()
+		if err := tx.SendBatch(ctx, &b).Close(); err != nil {
+			return err
+		}
+		return r.name(ctx, tx, q, sums, p)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot count the usage of the platform: %w", readError(err))
@@ -50,74 +54,64 @@ func spans(environment string, w analytics.Window) []any {
 	return []any{key, w.Start, w.End, firstDay, lastDay}
 }
 
-// platformRows sums up by value what everybody did. Claims are shown whoever saw them, requests from the counted vantage
-// ($6) alone.
+// Claims are shown whoever saw them, all else is what the counted vantage ($6) saw, or no vantage.
 const platformRows = `
-WITH sums AS (
-	SELECT c.dimension, c.value,
-		coalesce(sum(c.count) FILTER (WHERE s.vantage = $6 OR c.dimension IN (7, 8)), 0) AS count,
-		coalesce(sum(c.errors) FILTER (WHERE s.vantage = $6), 0) AS errors,
-		sum(c.duration_us) FILTER (WHERE s.vantage = $6) AS duration_us,
-		coalesce(sum(c.payments), 0) AS payments, sum(c.volume) AS volume, sum(c.fees) AS fees
-	FROM (` + everybodysCounts + `) AS s` + unnestCells + `
-	WHERE s.vantage IN (0, $6) OR c.dimension = 8
-	GROUP BY 1, 2
-), ranked AS (
-	SELECT sums.*, d.value AS name, row_number() OVER (PARTITION BY dimension ORDER BY count DESC, d.value, sums.value) AS rank
-	FROM sums LEFT JOIN dictionary d ON d.id = sums.value AND sums.dimension <> 9
-)
-SELECT dimension, coalesce(ranked.name, o.name, ''), coalesce(o.id, ''), count::bigint, errors::bigint,
-	coalesce(round(duration_us / nullif(count, 0)), 0)::bigint, payments::bigint,
-	coalesce(volume, 0)::text, coalesce(fees, 0)::text
-FROM ranked LEFT JOIN organizations o ON o.seq = ranked.value AND dimension = 9
-WHERE dimension IN (0, 7, 8) OR rank <= $7
-ORDER BY dimension, rank`
+SELECT s.vantage, s.dimension, s.value, s.count, s.errors, s.payments, s.duration_us, s.volume::text[], s.fees::text[],
+	CASE WHEN s.vantage = $6 THEN s.latency END
+FROM (` + everybodysCounts + `) AS s
+WHERE s.vantage IN (0, $6) OR 8 = ANY (s.dimension)`
 
-const platformLatency = `
-SELECT coalesce(array_agg(slot ORDER BY slot), '{}'), coalesce(array_agg(count ORDER BY slot), '{}')
-FROM (
-	SELECT l >> 13 & 1023 AS slot, sum(l & 8191) AS count
-	FROM (` + everybodysCounts + `) AS s CROSS JOIN LATERAL unnest(s.latency) AS l
-	WHERE s.vantage = $6
-	GROUP BY 1
-) AS merged`
-
-func (r *Reader) queuePlatform(b *pgx.Batch, q analytics.PlatformQuestion, p *analytics.Platform) {
+func (r *Reader) queuePlatform(b *pgx.Batch, q analytics.PlatformQuestion, sums *together) {
 	args := append(spans(q.Environment, q.Window), r.counted)
-	b.Queue(platformLatency, args...).QueryRow(func(row pgx.Row) error {
-		var h histogram
-		err := row.Scan(&h.slots, &h.counts)
-		p.Latency = h.latency()
-		return err
-	})
-	b.Queue(platformRows, append(args, q.Top)...).Query(func(rows pgx.Rows) error {
-		var s statistic
-		var organization string
-		_, err := pgx.ForEachRow(rows, []any{&s.dimension, &s.name, &organization, &s.counts.Requests, &s.counts.Errors, &s.average,
-			&s.payments, &s.volume, &s.fees}, func() error {
-			s.addToPlatform(p, organization)
-			return nil
-		})
-		return err
-	})
+	b.Queue(platformRows, args...).Query(sums.addRows)
 }
 
-func (s *statistic) addToPlatform(p *analytics.Platform, organization string) {
-	switch s.dimension {
-	case dimensionTotal:
-		p.Counts = s.counts
-		p.Average = time.Duration(s.average) * time.Microsecond
-	case dimensionSDK:
-		p.SDKs = append(p.SDKs, sdkOf(s.name, s.counts))
-	case dimensionCountry:
-		p.Countries = append(p.Countries, analytics.Named{Name: s.name, Counts: s.counts})
-	case dimensionPayments:
-		p.Payments = append(p.Payments, s.money())
-	case dimensionClaimed:
-		p.Claimed = append(p.Claimed, s.money())
-	case dimensionOrganization:
-		p.Organizations = append(p.Organizations, analytics.Organization{ID: organization, Name: s.name, Counts: s.counts, Payments: s.payments})
+// name fills in the lists of the answer, whose values are known by their ids up to now.
+func (r *Reader) name(ctx context.Context, tx pgx.Tx, q analytics.PlatformQuestion, sums *together, p *analytics.Platform) error {
+	p.Counts, p.Average, p.Latency = sums.total.counts, sums.total.average(), sums.latency
+	names, err := r.words.find(ctx, tx, sums.ids())
+	if err != nil {
+		return err
 	}
+	for _, s := range sums.rank(dimensionSDK, names, q.Top) {
+		p.SDKs = append(p.SDKs, sdkOf(s.name, s.counts))
+	}
+	for _, s := range sums.rank(dimensionCountry, names, q.Top) {
+		p.Countries = append(p.Countries, analytics.Named{Name: s.name, Counts: s.counts})
+	}
+	for _, s := range sums.rank(dimensionPayments, names, -1) {
+		p.Payments = append(p.Payments, s.money())
+	}
+	for _, s := range sums.rank(dimensionClaimed, names, -1) {
+		p.Claimed = append(p.Claimed, s.money())
+	}
+	top := sums.topOrganizations(q.Top)
+	organizations, err := organizationsOf(ctx, tx, top)
+	for _, s := range top {
+		o := organizations[s.value]
+		o.Counts, o.Payments = s.counts, s.payments
+		p.Organizations = append(p.Organizations, o)
+	}
+	return err
+}
+
+func organizationsOf(ctx context.Context, tx pgx.Tx, shares []*sum) (map[int32]analytics.Organization, error) {
+	seqs := make([]int32, len(shares))
+	for i, s := range shares {
+		seqs[i] = s.value
+	}
+	rows, err := tx.Query(ctx, `SELECT seq, id, name FROM organizations WHERE seq = ANY ($1)`, seqs)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[int32]analytics.Organization, len(seqs))
+	var seq int32
+	var o analytics.Organization
+	_, err = pgx.ForEachRow(rows, []any{&seq, &o.ID, &o.Name}, func() error {
+		found[seq] = o
+		return nil
+	})
+	return found, err
 }
 
 const nobodysRequests = `
@@ -132,9 +126,13 @@ func (r *Reader) queueNobody(b *pgx.Batch, q analytics.PlatformQuestion, p *anal
 }
 
 const countUsers = `
-SELECT count(DISTINCT k.user_seq), count(DISTINCT k.user_seq) FILTER (WHERE a.key IS NOT NULL)
-FROM api_keys k LEFT JOIN key_activity a ON a.key = k.seq AND a.last >= $2 AND a.vantage IN (0, $3)
-WHERE k.environment = $1`
+SELECT count(*), count(*) FILTER (WHERE active)
+FROM (
+	SELECT bool_or(a.key IS NOT NULL) AS active
+	FROM api_keys k LEFT JOIN (SELECT DISTINCT key FROM key_activity WHERE last >= $2 AND vantage IN (0, $3)) AS a ON a.key = k.seq
+	WHERE k.environment = $1 AND k.user_seq IS NOT NULL
+	GROUP BY k.user_seq
+) AS users`
 
 func (r *Reader) queueUsers(b *pgx.Batch, q analytics.PlatformQuestion, p *analytics.Platform) {
 	b.Queue(countUsers, q.Environment, q.ActiveSince, r.counted).QueryRow(func(row pgx.Row) error {
@@ -144,14 +142,13 @@ func (r *Reader) queueUsers(b *pgx.Batch, q analytics.PlatformQuestion, p *analy
 
 // countGrowth counts a user when it got its first key of the environment.
 const countGrowth = `
-WITH made AS (
-	SELECT created_at, row_number() OVER (PARTITION BY user_seq ORDER BY created_at, seq) = 1 AS first
-	FROM api_keys
-	WHERE environment = $1 AND user_seq IS NOT NULL
-)
-SELECT width_bucket(created_at, $4::timestamptz[]), count(*) FILTER (WHERE first), count(*)
-FROM made
-WHERE created_at >= $2 AND created_at < $3
+SELECT width_bucket(made, $4::timestamptz[]), sum(users), sum(keys)
+FROM (
+	SELECT min(created_at) AS made, 1 AS users, 0 AS keys FROM api_keys WHERE environment = $1 AND user_seq IS NOT NULL GROUP BY user_seq
+	UNION ALL
+	SELECT created_at, 0, 1 FROM api_keys WHERE environment = $1 AND user_seq IS NOT NULL AND created_at >= $2 AND created_at < $3
+) AS events
+WHERE made >= $2 AND made < $3
 GROUP BY 1`
 
 func queueGrowth(b *pgx.Batch, q analytics.PlatformQuestion, p *analytics.Platform) {
