@@ -19,11 +19,12 @@ func (r *Reader) Platform(ctx context.Context, q analytics.PlatformQuestion) (*a
 		sums := newTogether(r.counted)
 		r.queuePlatform(&b, q, sums)
 		r.queueNobody(&b, q, p)
-		r.queueUsers(&b, q, p)
-		queueGrowth(&b, q, p)
+		var users people
+		r.queuePeople(&b, q, &users)
 		if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 			return err
 		}
+		users.answer(q.Window, p)
 		return r.name(ctx, tx, q, sums, p)
 	})
 	if err != nil {
@@ -122,46 +123,5 @@ WHERE s.key = 0 AND s.grain = 0 AND s.bucket >= $1 AND s.bucket < $2 AND s.vanta
 func (r *Reader) queueNobody(b *pgx.Batch, q analytics.PlatformQuestion, p *analytics.Platform) {
 	b.Queue(nobodysRequests, q.Window.Start, q.Window.End, r.counted).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&p.Nobody.Requests, &p.Nobody.Errors)
-	})
-}
-
-const countUsers = `
-SELECT count(*), count(*) FILTER (WHERE active)
-FROM (
-	SELECT bool_or(a.key IS NOT NULL) AS active
-	FROM api_keys k LEFT JOIN (SELECT DISTINCT key FROM key_activity WHERE last >= $2 AND vantage IN (0, $3)) AS a ON a.key = k.seq
-	WHERE k.environment = $1 AND k.user_seq IS NOT NULL
-	GROUP BY k.user_seq
-) AS users`
-
-func (r *Reader) queueUsers(b *pgx.Batch, q analytics.PlatformQuestion, p *analytics.Platform) {
-	b.Queue(countUsers, q.Environment, q.ActiveSince, r.counted).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&p.RegisteredUsers, &p.ActiveUsers)
-	})
-}
-
-// countGrowth counts a user when it got its first key of the environment.
-const countGrowth = `
-SELECT width_bucket(made, $4::timestamptz[]), sum(users), sum(keys)
-FROM (
-	SELECT min(created_at) AS made, 1 AS users, 0 AS keys FROM api_keys WHERE environment = $1 AND user_seq IS NOT NULL GROUP BY user_seq
-	UNION ALL
-	SELECT created_at, 0, 1 FROM api_keys WHERE environment = $1 AND user_seq IS NOT NULL AND created_at >= $2 AND created_at < $3
-) AS events
-WHERE made >= $2 AND made < $3
-GROUP BY 1`
-
-func queueGrowth(b *pgx.Batch, q analytics.PlatformQuestion, p *analytics.Platform) {
-	w := q.Window
-	b.Queue(countGrowth, q.Environment, w.Start, w.End, w.Periods).Query(func(rows pgx.Rows) error {
-		for rows.Next() {
-			var period int
-			var g analytics.Growth
-			if err := rows.Scan(&period, &g.NewUsers, &g.NewKeys); err != nil {
-				return err
-			}
-			p.Growth[period-1] = g
-		}
-		return rows.Err()
 	})
 }

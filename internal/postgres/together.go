@@ -19,7 +19,7 @@ type together struct {
 	total         sum
 	latency       usage.Latency
 	cells         map[cell]*sum
-	organizations map[int32]*sum
+	organizations shares
 }
 
 // sum is what one value has in the answer.
@@ -33,7 +33,7 @@ type sum struct {
 }
 
 func newTogether(counted usage.Vantage) *together {
-	return &together{counted: counted, cells: map[cell]*sum{}, organizations: map[int32]*sum{}}
+	return &together{counted: counted, cells: map[cell]*sum{}, organizations: shares{pages: map[int32]*page{}}}
 }
 
 // addRows reads the result of platformRows, whose columns are in binary form.
@@ -68,7 +68,11 @@ func (t *together) addRow(columns [][]byte) error {
 		case none:
 			s.counts, s.durationMicros = analytics.Counts{}, 0 // no requests
 		}
-		t.at(c).add(&s)
+		if c.dimension == dimensionOrganization {
+			t.organizations.at(c.value).add(&s)
+		} else {
+			t.at(c).add(&s)
+		}
 	}
 	for latencies.more() {
 		l := latencies.int()
@@ -78,20 +82,13 @@ func (t *together) addRow(columns [][]byte) error {
 }
 
 func (t *together) at(c cell) *sum {
-	var s *sum
-	switch c.dimension {
-	case dimensionTotal:
+	if c.dimension == dimensionTotal {
 		return &t.total
-	case dimensionOrganization:
-		if s = t.organizations[c.value]; s == nil {
-			s = &sum{value: c.value}
-			t.organizations[c.value] = s
-		}
-	default:
-		if s = t.cells[c]; s == nil {
-			s = &sum{value: c.value}
-			t.cells[c] = s
-		}
+	}
+	s := t.cells[c]
+	if s == nil {
+		s = &sum{value: c.value}
+		t.cells[c] = s
 	}
 	return s
 }
@@ -162,10 +159,7 @@ func (t *together) rank(dimension int16, names map[int32]string, top int) []*sum
 }
 
 func (t *together) topOrganizations(top int) []*sum {
-	list := make([]*sum, 0, len(t.organizations))
-	for _, s := range t.organizations {
-		list = append(list, s)
-	}
+	list := t.organizations.list()
 	slices.SortFunc(list, func(a, b *sum) int {
 		return cmp.Or(cmp.Compare(b.counts.Requests, a.counts.Requests), cmp.Compare(a.value, b.value))
 	})
