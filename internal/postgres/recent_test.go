@@ -1,0 +1,46 @@
+package postgres
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/disco-platform/mirrorball/internal/usage"
+)
+
+func recordsOf(from, to int) []*record {
+	var records []*record
+	for n := from; n < to; n++ {
+		r := &record{event: &usage.Event{}, key: int32(n % 100), micros: int64(n)}
+		binary.BigEndian.PutUint64(r.event.ID[:], uint64(n))
+		records = append(records, r)
+	}
+	return records
+}
+
+func portion(c *recent, records []*record) float64 {
+	known := 0
+	for _, r := range records {
+		if c.has(r) {
+			known++
+		}
+	}
+	return float64(known) / float64(len(records))
+}
+
+// What was committed last is remembered, what never was is not taken for known, and memory does not grow.
+func TestRecent(t *testing.T) {
+	t.Parallel()
+	c := newRecent()
+	last := recordsOf(0, 100_000)
+	require.Zero(t, portion(c, last))
+	c.add(last)
+	c.add(last)
+	require.Greater(t, portion(c, last), 0.999)
+	require.Zero(t, portion(c, recordsOf(100_000, 200_000)))
+
+	c.add(recordsOf(1_000_000, 4_000_000))
+	require.Less(t, portion(c, last), 0.2, "older ones make room")
+	require.Greater(t, portion(c, recordsOf(3_900_000, 4_000_000)), 0.99)
+}
