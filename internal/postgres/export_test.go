@@ -10,17 +10,7 @@ import (
 
 // ReconcileIn compares within a transaction, so that a test can plant a difference and take it back.
 func ReconcileIn(ctx context.Context, tx pgx.Tx) (*Report, error) {
-	report := &Report{}
-	days, err := daysWithData(ctx, tx, ReconcileConfig{})
-	if err != nil {
-		return nil, err
-	}
-	for _, day := range days {
-		if err := reconcileDay(ctx, tx, day, 100, report); err != nil {
-			return nil, err
-		}
-	}
-	return report, reconcileActivity(ctx, tx, 100, report)
+	return reconcileIn(ctx, []pgx.Tx{tx}, ReconcileConfig{})
 }
 
 // LatencyBounds are what reconcile hands to width_bucket.
@@ -36,3 +26,6 @@ func PartitionsOf(at time.Time) string {
 func Compact(ctx context.Context, db *DB, now time.Time) error {
 	return errors.Join(db.compactTogether(ctx, now), db.compactSingle(ctx, now), db.compactLedger(ctx, now.Add(-2*time.Hour)))
 }
+
+// Oracle compares as ReconcileIn does, in SQL.
+func Oracle(ctx context.Context, tx pgx.Tx) (*Report, error) { return oracle(ctx, tx) }

@@ -2,76 +2,69 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/disco-platform/mirrorball/internal/usage"
-	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
 )
 
-// ReconcileConfig narrows a [Reconcile]. The zero value compares everything.
+// ReconcileConfig narrows a [Reconcile] or [Repair]. The zero value compares everything.
 type ReconcileConfig struct {
 	// From and To bound the days, half-open; they are floored to UTC midnight. Zero: no bound.
 	From, To time.Time
 	// MaxDifferences bounds what is returned; all are counted. Zero means 1,000.
 	MaxDifferences int
+
+	maxAgents int // for tests
 }
 
 // Difference is one figure that is not what a recount of the events gives.
 type Difference struct {
 	// Key is the public id of a key; empty for what is nobody's usage; "every live key", "every sandbox key" for what is
 	// kept of all users' keys together, which is compared with the statistics of the single ones.
-	Key string
+	Key string `json:"key"`
 	// Bucket is the beginning of the quarter of an hour, or of the UTC day where all keys together differ.
-	Bucket  time.Time
-	Vantage usage.Vantage
+	Bucket  time.Time     `json:"bucket"`
+	Vantage usage.Vantage `json:"vantage"`
 	// Dimension and Value say which figure: "endpoint", "POST /payments"; "total", ""; "agent", the hash of its id.
-	Dimension, Value string
+	Dimension string `json:"dimension"`
+	Value     string `json:"value"`
 	// Column is what differs. Stored and Counted are its values; "" for a row that is missing.
-	Column, Stored, Counted string
+	Column  string `json:"column"`
+	Stored  string `json:"stored"`
+	Counted string `json:"counted"`
 }
 
-// Report is the outcome of a [Reconcile].
+// Report is the outcome of a [Reconcile] or [Repair].
 type Report struct {
-	// Events were recounted; Rows and Agents are the rows of statistics and of agent activity that should be there.
-	Events, Rows, Agents int64
+	// Events were recounted. Rows are the statistics of single keys that they were compared with, counted once for each batch
+	// that added to them as long as those are not merged. Agents are the quarters of an hour in which an agent was active.
+	Events int64 `json:"events"`
+	Rows   int64 `json:"rows"`
+	Agents int64 `json:"agents"`
+	// Sealed days were left out: their events have been dropped.
+	Sealed int `json:"sealed_days"`
 	// Total is the number of differences, of which Differences are the first.
-	Total       int
-	Differences []Difference
+	Total       int          `json:"different"`
+	Differences []Difference `json:"differences"`
 }
 
 // Equal reports whether the statistics are exactly what the events say.
 func (r *Report) Equal() bool { return r.Total == 0 }
 
-// Reconcile compares the statistics with a recount of the events, figure by figure, in one snapshot of the database:
-// writers may go on meanwhile. It goes day by day, so its memory does not grow with the number of events.
+// Reconcile compares the statistics with a recount of the events, figure by figure, in one snapshot of the database: writers
+// may go on meanwhile.
+//
+// All keys and days are compared by sums first; see reconcile_sums.go. Only those that differ are looked at cell by cell. So
+// its memory grows with the number of keys, not with that of events.
 func Reconcile(ctx context.Context, db *DB, cfg ReconcileConfig) (*Report, error) {
-	if cfg.MaxDifferences == 0 {
-		cfg.MaxDifferences = 1000
-	}
-	report := &Report{}
-	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, db.ingest, options, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT set_config('statement_timeout', '0', true)`); err != nil {
-			return err
-		}
-		days, err := daysWithData(ctx, tx, cfg)
-		if err != nil {
-			return err
-		}
-		for _, day := range days {
-			if err := reconcileDay(ctx, tx, day, cfg.MaxDifferences, report); err != nil {
-				return err
-			}
-		}
-		if cfg.From.IsZero() && cfg.To.IsZero() {
-			return reconcileActivity(ctx, tx, cfg.MaxDifferences, report)
-		}
-		return nil
+	var report *Report
+	err := withSnapshot(ctx, db, func(txs []pgx.Tx) error {
+		var err error
+		report, err = reconcileIn(ctx, txs, cfg)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot compare statistics with events: %w", public(err))
@@ -79,145 +72,86 @@ func Reconcile(ctx context.Context, db *DB, cfg ReconcileConfig) (*Report, error
 	return report, nil
 }
 
-// selectDays finds the days by the smallest and largest of each table, which the primary keys do not give cheaply, so it
-// reads the partitions once; statistics count too, for there may be some without events.
-const selectDays = `
-SELECT DISTINCT (time AT TIME ZONE 'UTC')::date AS day FROM audit_logs WHERE time >= $1 AND time < $2
-UNION SELECT DISTINCT (bucket AT TIME ZONE 'UTC')::date FROM usage_counts WHERE bucket >= $1 AND bucket < $2
-ORDER BY day`
-
-func daysWithData(ctx context.Context, tx pgx.Tx, cfg ReconcileConfig) ([]time.Time, error) {
-	from, to := cfg.From.UTC().Truncate(24*time.Hour), cfg.To.UTC().Truncate(24*time.Hour)
-	if cfg.To.IsZero() {
-		to = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
-	}
-	rows, err := tx.Query(ctx, selectDays, from, to)
+// reconcileIn compares in transactions that see the same.
+func reconcileIn(ctx context.Context, txs []pgx.Tx, cfg ReconcileConfig) (*Report, error) {
+	r, differing, err := findDiffering(ctx, txs, cfg)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[time.Time])
+	names := &naming{report: r.report, most: cfg.most()}
+	for _, at := range differing {
+		counted, stored, err := r.exactly(ctx, txs[0], at)
+		if err != nil {
+			return nil, err
+		}
+		names.note(compareStatistics(counted, stored))
+	}
+	if cfg.unbounded() {
+		late, err := r.activityDiffering(ctx, txs[0])
+		if err != nil {
+			return nil, err
+		}
+		names.note(late)
+	}
+	return r.report, names.resolve(ctx, txs[0])
 }
 
-// differing is one row of a comparison.
-type differing struct {
-	Key             string
-	Bucket          time.Time
-	Vantage         usage.Vantage
-	Dimension       int
-	Value           string
-	Stored, Counted []*string
+func (c *ReconcileConfig) unbounded() bool { return c.From.IsZero() && c.To.IsZero() }
+
+func (c *ReconcileConfig) most() int {
+	if c.MaxDifferences == 0 {
+		return 1000
+	}
+	return c.MaxDifferences
 }
 
-// comparison is a statement that compares what is stored of a day, from $1 to $2, with what it should be. It answers how
-// many rows there should be, and the rows that differ.
-type comparison struct {
-	statement string
-	args      []any
-	columns   []string
-}
+// keepPartitions comes before the snapshot: whatever the snapshot takes for not dropped is there until the transaction ends.
+const keepPartitions = `LOCK TABLE audit_logs, usage_counts IN ACCESS SHARE MODE`
 
-var statisticsColumns = []string{"count", "errors", "duration_us", "payments", "agents", "services", "volume", "fees"}
-
-func reconcileDay(ctx context.Context, tx pgx.Tx, day time.Time, most int, report *Report) error {
-	next := day.AddDate(0, 0, 1)
-	var events, rows, agents int64
-	if err := tx.QueryRow(ctx, `SELECT count(*) FROM audit_logs WHERE time >= $1 AND time < $2`, day, next).Scan(&events); err != nil {
-		return err
-	}
-	report.Events += events
-	cells := comparison{recountCells, []any{usageconv.EventPaymentCompleted, usageconv.OperationAgentsCreate, usageconv.EventAgentCreated,
-		usageconv.OperationServicesCreate, usageconv.EventServiceCreated}, statisticsColumns}
-	if err := cells.run(ctx, tx, day, most, report, &rows); err != nil {
-		return err
-	}
-	seen := comparison{recountAgents, nil, []string{"seen"}}
-	if err := seen.run(ctx, tx, day, most, report, &agents); err != nil {
-		return err
-	}
-	report.Rows, report.Agents = report.Rows+rows, report.Agents+agents
-	for _, c := range []comparison{
-		{recountLatencies, []any{latencyBounds()}, []string{"latency"}},
-		{recountTogether, nil, statisticsColumns},
-		{recountLatencyTogether, nil, []string{"latency"}},
-	} {
-		if err := c.run(ctx, tx, day, most, report, new(int64)); err != nil {
+// withSnapshot runs fn with transactions that see one snapshot. Two keep two cores busy, one of them in the server.
+func withSnapshot(ctx context.Context, db *DB, fn func(txs []pgx.Tx) error) error {
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return pgx.BeginTxFunc(ctx, db.ingest, options, func(first pgx.Tx) error {
+		if err := execScript(ctx, first.Conn().PgConn(), keepPartitions); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func (c comparison) run(ctx context.Context, tx pgx.Tx, day time.Time, most int, report *Report, rows *int64) error {
-	var text []byte
-	args := append([]any{day, day.AddDate(0, 0, 1)}, c.args...)
-	if err := tx.QueryRow(ctx, c.statement, args...).Scan(rows, &text); err != nil {
-		return err
-	}
-	return report.add(text, most, c.columns)
-}
-
-// reconcileActivity compares when keys were last seen with all statistics.
-func reconcileActivity(ctx context.Context, tx pgx.Tx, most int, report *Report) error {
-	var text []byte
-	if err := tx.QueryRow(ctx, recountActivity).Scan(&text); err != nil {
-		return err
-	}
-	return report.add(text, most, []string{"last"})
-}
-
-var dimensionNames = []string{
-	"total", "endpoint", "sdk", "country", "operation", "event_name", "service", "payments", "claimed_payments",
-	"organization", "agent", "last_seen",
-}
-
-// add notes the figures of rows that differ.
-func (r *Report) add(text []byte, most int, columns []string) error {
-	var rows []differing
-	if err := json.Unmarshal(text, &rows); err != nil {
-		return err
-	}
-	for _, row := range rows {
-		d := Difference{Key: row.Key, Bucket: row.Bucket.UTC(), Vantage: row.Vantage, Dimension: dimensionNames[row.Dimension], Value: row.Value}
-		for i, column := range columns {
-			d.Column, d.Stored, d.Counted = column, orEmpty(row.Stored[i]), orEmpty(row.Counted[i])
-			if d.Stored != d.Counted {
-				r.note(d, most)
-			}
+		var snapshot string
+		if err := first.QueryRow(ctx, `SELECT pg_export_snapshot()`).Scan(&snapshot); err != nil {
+			return err
 		}
-	}
-	return nil
-}
-
-func (r *Report) note(d Difference, most int) {
-	r.Total++
-	if len(r.Differences) < most {
-		r.Differences = append(r.Differences, d)
-	}
-}
-
-func orEmpty(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-// latencyBounds are the lower bounds, in microseconds, of the latency buckets from 1 on: width_bucket over them is
-// exactly usage.LatencyBucket, with no logarithm that two programs might round differently.
-var latencyBounds = func() func() []int32 {
-	last := usage.LatencyBucket(usage.MaxLatency)
-	bounds := make([]int32, last)
-	for bucket := 1; bucket <= last; bucket++ {
-		low, high := int64(0), int64(usage.MaxLatency)
-		for low < high {
-			middle := (low + high) / 2
-			if usage.LatencyBucket(middle) >= bucket {
-				high = middle
-			} else {
-				low = middle + 1
+		// The other pool: two comparisons would else wait for each other's second connection.
+		return pgx.BeginTxFunc(ctx, db.read, options, func(second pgx.Tx) error {
+			if err := execScript(ctx, second.Conn().PgConn(), `SET TRANSACTION SNAPSHOT '`+snapshot+`'`); err != nil {
+				return err
 			}
-		}
-		bounds[bucket-1] = int32(low)
+			for _, tx := range []pgx.Tx{first, second} {
+				if err := untimed(ctx, tx); err != nil {
+					return err
+				}
+			}
+			return fn([]pgx.Tx{first, second})
+		})
+	})
+}
+
+// untimed lets a transaction take as long as it needs, and wait for the other one.
+func untimed(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true)`)
+	return err
+}
+
+// sealedDays are the days whose events have been dropped: nothing is left to compare their statistics with.
+func sealedDays(ctx context.Context, tx pgx.Tx) (map[int32]bool, error) {
+	var exists bool
+	if err := tx.QueryRow(ctx, `SELECT to_regclass('sealed_days') IS NOT NULL`).Scan(&exists); err != nil || !exists {
+		return nil, err
 	}
-	return func() []int32 { return slices.Clone(bounds) }
-}()
+	rows, err := tx.Query(ctx, `SELECT day FROM sealed_days`)
+	if err != nil {
+		return nil, err
+	}
+	days := map[int32]bool{}
+	var day time.Time
+	_, err = pgx.ForEachRow(rows, []any{&day}, func() error { days[dayOf(day.UnixMicro())] = true; return nil })
+	return days, err
+}

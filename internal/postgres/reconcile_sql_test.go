@@ -1,5 +1,16 @@
 package postgres
 
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/disco-platform/mirrorball/internal/usage"
+	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
+)
+
 // recountCells says in SQL what tally.add says in Go. $3 to $7 are the names that mean something. An event that was
 // counted under "other" keeps its own value in details.
 const recountCells = `
@@ -155,3 +166,83 @@ SELECT coalesce(json_agg(json_build_object('key', coalesce(k.id, ''), 'bucket', 
 		ORDER BY key, vantage), '[]')
 FROM key_activity a FULL JOIN counted c USING (key, vantage) LEFT JOIN api_keys k ON k.seq = key
 WHERE a.last IS DISTINCT FROM c.last`
+
+// oracle compares in SQL: slowly, and with no code in common with the recount but the columns of the tables.
+func oracle(ctx context.Context, tx pgx.Tx) (*Report, error) {
+	var days []time.Time
+	const withData = `
+		SELECT array_agg(DISTINCT day ORDER BY day) FROM (SELECT (time AT TIME ZONE 'UTC')::date FROM audit_logs
+			UNION SELECT (bucket AT TIME ZONE 'UTC')::date FROM usage_counts) AS d (day)`
+	if err := tx.QueryRow(ctx, withData).Scan(&days); err != nil {
+		return nil, err
+	}
+	names := []any{usageconv.EventPaymentCompleted, usageconv.OperationAgentsCreate, usageconv.EventAgentCreated,
+		usageconv.OperationServicesCreate, usageconv.EventServiceCreated}
+	report := &Report{}
+	for _, day := range days {
+		var events, rows, agents int64
+		if err := tx.QueryRow(ctx, `SELECT count(*) FROM audit_logs WHERE time >= $1 AND time < $2`, day, day.AddDate(0, 0, 1)).Scan(&events); err != nil {
+			return nil, err
+		}
+		for _, c := range []struct {
+			statement string
+			args      []any
+			columns   []string
+			rows      *int64
+		}{
+			{recountCells, names, oracleColumns, &rows}, {recountAgents, nil, []string{"seen"}, &agents},
+			{recountLatencies, []any{latencyBounds()}, []string{"latency"}, new(int64)},
+			{recountTogether, nil, oracleColumns, new(int64)}, {recountLatencyTogether, nil, []string{"latency"}, new(int64)},
+		} {
+			var text []byte
+			args := append([]any{day, day.AddDate(0, 0, 1)}, c.args...)
+			if err := tx.QueryRow(ctx, c.statement, args...).Scan(c.rows, &text); err != nil {
+				return nil, err
+			}
+			if err := report.addOracle(text, c.columns); err != nil {
+				return nil, err
+			}
+		}
+		report.Events, report.Rows, report.Agents = report.Events+events, report.Rows+rows, report.Agents+agents
+	}
+	var text []byte
+	if err := tx.QueryRow(ctx, recountActivity).Scan(&text); err != nil {
+		return nil, err
+	}
+	return report, report.addOracle(text, []string{"last"})
+}
+
+var oracleColumns = []string{"count", "errors", "duration_us", "payments", "agents", "services", "volume", "fees"}
+
+// addOracle notes the figures of rows that differ.
+func (r *Report) addOracle(text []byte, columns []string) error {
+	var rows []struct {
+		Key             string
+		Bucket          time.Time
+		Vantage         usage.Vantage
+		Dimension       int
+		Value           string
+		Stored, Counted []*string
+	}
+	if err := json.Unmarshal(text, &rows); err != nil {
+		return err
+	}
+	for _, row := range rows {
+		d := Difference{Key: row.Key, Bucket: row.Bucket.UTC(), Vantage: row.Vantage, Dimension: dimensionNames[row.Dimension+1], Value: row.Value}
+		for i, column := range columns {
+			d.Column, d.Stored, d.Counted = column, orEmpty(row.Stored[i]), orEmpty(row.Counted[i])
+			if d.Stored != d.Counted {
+				r.Total++
+				r.Differences = append(r.Differences, d)
+			}
+		}
+	}
+	return nil
+}
+
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
