@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -14,50 +15,78 @@ import (
 )
 
 func reconcileCommand(data *string) *cobra.Command {
-	var from, to string
-	var cfg postgres.ReconcileConfig
+	var q reconcileQuestion
 	cmd := &cobra.Command{
 		Use:   "reconcile",
-		Short: "Compare the statistics with a recount of the events",
+		Short: "Compare the statistics with a recount of the events, and repair them",
 		Long: `Compare the statistics with a recount of the events, figure by figure, in one snapshot of the database. Collectors may go
 on writing meanwhile.
 
-Exit code 0: equal. 1: they differ, and the differences are printed. 2: the comparison could not be made.`,
+With --repair, what differs is replaced by what the events say, one key and day at a time, and printed. Collectors may go on
+then, too. Days whose events have been dropped are left as they are.
+
+Exit code 0: equal, or repaired. 1: they differ, and the differences are printed. 2: the comparison or the repair could not be
+made; what was repaired before that stays.`,
 		Example: `  mirrorctl reconcile
-  mirrorctl reconcile --from 2026-03-01 --to 2026-03-08`,
+  mirrorctl reconcile --from 2026-03-01 --to 2026-03-08
+  mirrorctl reconcile --repair --json`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var err error
-			if cfg.From, err = dayOf("--from", from); err != nil {
-				return &exitError{exitCouldNot, err}
-			}
-			if cfg.To, err = dayOf("--to", to); err != nil {
-				return &exitError{exitCouldNot, err}
-			}
-			db, err := openDatabase(cmd.Context(), *data)
-			if err != nil {
-				return &exitError{exitCouldNot, err}
-			}
-			defer db.Close()
-			report, err := postgres.Reconcile(cmd.Context(), db, cfg)
-			if err != nil {
-				return &exitError{exitCouldNot, err}
-			}
-			if err := printReport(cmd.OutOrStdout(), report); err != nil {
-				return &exitError{exitCouldNot, err}
-			}
-			if !report.Equal() {
-				return &exitError{exitFailed, nil}
-			}
-			return nil
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return q.answer(cmd, *data) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&from, "from", "", "first day to compare, in UTC, such as 2026-03-01; default: the oldest")
-	f.StringVar(&to, "to", "", "day to stop before; default: after the newest")
-	f.IntVar(&cfg.MaxDifferences, "max", 100, "differences to print; all are counted")
+	f.StringVar(&q.from, "from", "", "first day to compare, in UTC, such as 2026-03-01; default: the oldest")
+	f.StringVar(&q.to, "to", "", "day to stop before; default: after the newest")
+	f.IntVar(&q.most, "max", 100, "differences to print; all are counted")
+	f.BoolVar(&q.repair, "repair", false, "replace what differs by what the events say")
+	f.BoolVar(&q.json, "json", false, "print JSON")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitCouldNot, err} })
 	return cmd
+}
+
+// reconcileQuestion is what is asked of the command.
+type reconcileQuestion struct {
+	from, to     string
+	most         int
+	repair, json bool
+}
+
+func (q *reconcileQuestion) answer(cmd *cobra.Command, data string) error {
+	report, err := q.ask(cmd.Context(), data)
+	if err == nil && q.json {
+		err = printJSON(cmd.OutOrStdout(), report)
+	} else if err == nil {
+		err = printReport(cmd.OutOrStdout(), report, q.repair)
+	}
+	switch {
+	case err != nil:
+		return &exitError{exitCouldNot, err}
+	case !report.Equal() && !q.repair:
+		return &exitError{exitFailed, nil}
+	}
+	return nil
+}
+
+func (q *reconcileQuestion) ask(ctx context.Context, data string) (*postgres.Report, error) {
+	cfg := postgres.ReconcileConfig{MaxDifferences: q.most}
+	var err error
+	if cfg.From, err = dayOf("--from", q.from); err != nil {
+		return nil, err
+	}
+	if cfg.To, err = dayOf("--to", q.to); err != nil {
+		return nil, err
+	}
+	if q.most < 1 {
+		return nil, fmt.Errorf("--max is %d: it must be at least 1", q.most)
+	}
+	db, err := openDatabase(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	if q.repair {
+		return postgres.Repair(ctx, db, cfg)
+	}
+	return postgres.Reconcile(ctx, db, cfg)
 }
 
 func dayOf(flag, text string) (time.Time, error) {
@@ -71,7 +100,10 @@ func dayOf(flag, text string) (time.Time, error) {
 	return t, nil
 }
 
-func printReport(w io.Writer, r *postgres.Report) error {
+func printReport(w io.Writer, r *postgres.Report, repaired bool) error {
+	if r.Sealed > 0 {
+		fmt.Fprintf(w, "left out: %d days whose events have been dropped\n", r.Sealed)
+	}
 	if r.Equal() {
 		_, err := fmt.Fprintf(w, "equal: %d events, %d statistics rows, %d agent days\n", r.Events, r.Rows, r.Agents)
 		return err
@@ -88,7 +120,11 @@ func printReport(w io.Writer, r *postgres.Report) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "different: %d figures (%d shown), %d events, %d statistics rows\n", r.Total, len(r.Differences), r.Events, r.Rows)
+	outcome := "different"
+	if repaired {
+		outcome = "repaired"
+	}
+	_, err := fmt.Fprintf(w, "%s: %d figures (%d shown), %d events, %d statistics rows\n", outcome, r.Total, len(r.Differences), r.Events, r.Rows)
 	return err
 }
 

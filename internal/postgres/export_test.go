@@ -29,3 +29,11 @@ func Compact(ctx context.Context, db *DB, now time.Time) error {
 
 // Oracle compares as ReconcileIn does, in SQL.
 func Oracle(ctx context.Context, tx pgx.Tx) (*Report, error) { return oracle(ctx, tx) }
+
+// ReconcileWithAgents compares with room for few agents at a time.
+func ReconcileWithAgents(ctx context.Context, db *DB, most int) (*Report, error) {
+	return Reconcile(ctx, db, ReconcileConfig{maxAgents: most})
+}
+
+// LatencySlot is the latency bucket that a recount finds.
+func LatencySlot(us int32) int { return latencySlot(latencyBounds(), us) }
