@@ -105,7 +105,7 @@ func printReport(w io.Writer, r *postgres.Report, repaired bool) error {
 		fmt.Fprintf(w, "left out: %d days whose events have been dropped\n", r.Sealed)
 	}
 	if r.Equal() {
-		_, err := fmt.Fprintf(w, "equal: %d events, %d statistics rows, %d agent days\n", r.Events, r.Rows, r.Agents)
+		_, err := fmt.Fprintf(w, "equal: %d events, %d statistics rows, %d sights of agents\n", r.Events, r.Rows, r.Agents)
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

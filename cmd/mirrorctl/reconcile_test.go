@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -40,8 +41,31 @@ func TestReconcile(t *testing.T) {
 	require.Regexp(t, at.Format("2006-01-02T15:04Z")+` +- +server +total +- +count +4 +3\n`, got.stdout)
 	require.Contains(t, got.stdout, "different: 1 figures (1 shown), 3 events")
 
+	got = mirrorctl("reconcile", "--data", data, "--json")
+	require.Equal(t, exitFailed, got.code)
+	var report map[string]any
+	require.NoError(t, json.Unmarshal([]byte(got.stdout), &report))
+	require.Equal(t, []any{3.0, 1.0, 0.0}, []any{report["events"], report["different"], report["sealed_days"]})
+	require.Equal(t, []any{map[string]any{
+		"key": "", "bucket": at.Format(time.RFC3339), "vantage": 1.0, "dimension": "total", "value": "", "column": "count", "stored": "4", "counted": "3",
+	}}, report["differences"])
+
 	tomorrow := at.AddDate(0, 0, 1).Format(time.DateOnly)
 	require.Equal(t, 0, mirrorctl("reconcile", "--data", data, "--from", tomorrow).code)
 	require.Equal(t, exitCouldNot, mirrorctl("reconcile", "--data", data, "--from", "1.3.2026").code)
 	require.Equal(t, exitCouldNot, mirrorctl("reconcile", "--data", data, "--bogus").code)
+	got = mirrorctl("reconcile", "--data", data, "--max", "0")
+	require.Equal(t, exitCouldNot, got.code)
+	require.Contains(t, got.stderr, "--max is 0: it must be at least 1")
+
+	got = mirrorctl("reconcile", "--data", data, "--repair", "--from", tomorrow)
+	require.Equal(t, 0, got.code)
+	require.True(t, strings.HasPrefix(got.stdout, "equal: 0 events"), got.stdout)
+	got = mirrorctl("reconcile", "--data", data, "--repair")
+	require.Equal(t, 0, got.code, "%v", got)
+	require.Regexp(t, at.Format("2006-01-02T15:04Z")+` +- +server +total +- +count +4 +3\n`, got.stdout)
+	require.Contains(t, got.stdout, "repaired: 1 figures (1 shown), 3 events")
+	got = mirrorctl("reconcile", "--data", data)
+	require.Equal(t, 0, got.code, "%v", got)
+	require.True(t, strings.HasPrefix(got.stdout, "equal: 3 events, "), got.stdout)
 }

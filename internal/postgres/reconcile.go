@@ -44,8 +44,8 @@ type Report struct {
 	Events int64 `json:"events"`
 	Rows   int64 `json:"rows"`
 	Agents int64 `json:"agents"`
-	// Sealed days were left out: their events have been dropped.
-	Sealed int `json:"sealed_days"`
+	// Sealed days with statistics were left out: their events have been dropped.
+	Sealed int64 `json:"sealed_days"`
 	// Total is the number of differences, of which Differences are the first.
 	Total       int          `json:"different"`
 	Differences []Difference `json:"differences"`
@@ -105,14 +105,11 @@ func (c *ReconcileConfig) most() int {
 	return c.MaxDifferences
 }
 
-// keepPartitions comes before the snapshot: whatever the snapshot takes for not dropped is there until the transaction ends.
-const keepPartitions = `LOCK TABLE audit_logs, usage_counts IN ACCESS SHARE MODE`
-
 // withSnapshot runs fn with transactions that see one snapshot. Two keep two cores busy, one of them in the server.
 func withSnapshot(ctx context.Context, db *DB, fn func(txs []pgx.Tx) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, db.ingest, options, func(first pgx.Tx) error {
-		if err := execScript(ctx, first.Conn().PgConn(), keepPartitions); err != nil {
+		if _, err := sealedBefore(ctx, first); err != nil { // before the snapshot
 			return err
 		}
 		var snapshot string
@@ -138,20 +135,4 @@ func withSnapshot(ctx context.Context, db *DB, fn func(txs []pgx.Tx) error) erro
 func untimed(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true)`)
 	return err
-}
-
-// sealedDays are the days whose events have been dropped: nothing is left to compare their statistics with.
-func sealedDays(ctx context.Context, tx pgx.Tx) (map[int32]bool, error) {
-	var exists bool
-	if err := tx.QueryRow(ctx, `SELECT to_regclass('sealed_days') IS NOT NULL`).Scan(&exists); err != nil || !exists {
-		return nil, err
-	}
-	rows, err := tx.Query(ctx, `SELECT day FROM sealed_days`)
-	if err != nil {
-		return nil, err
-	}
-	days := map[int32]bool{}
-	var day time.Time
-	_, err = pgx.ForEachRow(rows, []any{&day}, func() error { days[dayOf(day.UnixMicro())] = true; return nil })
-	return days, err
 }

@@ -20,9 +20,8 @@ type reconciliation struct {
 	random   *randomness
 	meanings names
 	holders  map[int32]holder
-	sealed   map[int32]bool
 	last     map[watched]int64 // the last quarter of an hour with statistics
-	since    time.Time         // what is older has been dropped
+	since    time.Time         // what is older is sealed
 }
 
 func newReconciliation(ctx context.Context, tx pgx.Tx, cfg ReconcileConfig) (*reconciliation, error) {
@@ -31,10 +30,7 @@ func newReconciliation(ctx context.Context, tx pgx.Tx, cfg ReconcileConfig) (*re
 	if r.meanings, err = findMeanings(ctx, tx); err != nil {
 		return nil, err
 	}
-	if r.holders, err = everyHolder(ctx, tx); err != nil {
-		return nil, err
-	}
-	r.sealed, err = sealedDays(ctx, tx)
+	r.holders, err = everyHolder(ctx, tx)
 	return r, err
 }
 
@@ -50,20 +46,12 @@ func findDiffering(ctx context.Context, txs []pgx.Tx, cfg ReconcileConfig) (*rec
 	}
 	all := map[keyDay]struct{}{}
 	for ; from.Before(to); from = weekly("", from).end {
-		differing, err := r.week(ctx, txs, from, earlier(to, weekly("", from).end))
+		differing, err := r.week(ctx, txs, from, earliest(to, weekly("", from).end))
 		if err != nil {
 			return nil, nil, err
 		}
 		maps.Copy(all, differing)
 	}
-	left := map[int32]bool{}
-	for at := range all {
-		if r.sealed[at.day] {
-			left[at.day] = true
-			delete(all, at)
-		}
-	}
-	r.report.Sealed = len(left)
 	return r, slices.SortedFunc(maps.Keys(all), keyDay.compare), nil
 }
 
@@ -72,14 +60,10 @@ func (a keyDay) compare(b keyDay) int {
 	return cmp.Or(cmp.Compare(uint32(a.key), uint32(b.key)), cmp.Compare(a.day, b.day))
 }
 
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
+func earliest(times ...time.Time) time.Time { return slices.MinFunc(times, time.Time.Compare) }
+func latest(times ...time.Time) time.Time   { return slices.MaxFunc(times, time.Time.Compare) }
 
-// span is what there are partitions for, within the bounds of the configuration.
+// span is what there are partitions for, within the bounds of the configuration and not sealed.
 func (r *reconciliation) span(ctx context.Context, tx pgx.Tx) (from, to time.Time, err error) {
 	const bounds = `
 		SELECT coalesce(min(bound[1]::timestamptz), 'epoch'), coalesce(max(bound[2]::timestamptz), 'epoch')
@@ -89,13 +73,24 @@ func (r *reconciliation) span(ctx context.Context, tx pgx.Tx) (from, to time.Tim
 	if err := tx.QueryRow(ctx, bounds).Scan(&from, &to); err != nil {
 		return from, to, err
 	}
-	from, to = from.UTC(), to.UTC()
-	r.since = from
-	if day := r.cfg.From.UTC().Truncate(24 * time.Hour); !r.cfg.From.IsZero() && day.After(from) {
-		from = day
+	sealed, err := sealedBefore(ctx, tx)
+	if err != nil {
+		return from, to, err
 	}
-	if day := r.cfg.To.UTC().Truncate(24 * time.Hour); !r.cfg.To.IsZero() && day.Before(to) {
-		to = day
+	r.since = latest(from.UTC(), sealed.UTC())
+	from, to = from.UTC(), to.UTC()
+	if !r.cfg.From.IsZero() {
+		from = latest(from, r.cfg.From.UTC().Truncate(24*time.Hour))
+	}
+	if !r.cfg.To.IsZero() {
+		to = earliest(to, r.cfg.To.UTC().Truncate(24*time.Hour))
+	}
+	if from.Before(r.since) {
+		const days = `SELECT count(DISTINCT date_trunc('day', bucket, 'UTC')) FROM usage_counts WHERE bucket >= $1 AND bucket < $2`
+		if err := tx.QueryRow(ctx, days, from, earliest(to, r.since)).Scan(&r.report.Sealed); err != nil {
+			return from, to, err
+		}
+		from = r.since
 	}
 	return from, to, nil
 }

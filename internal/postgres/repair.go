@@ -75,8 +75,11 @@ const deleteDay = `DELETE FROM usage_counts WHERE key = $1 AND bucket >= $2 AND 
 func (r *reconciliation) repairDay(ctx context.Context, db *DB, at keyDay) (found []unnamed, err error) {
 	return found, repeatably(ctx, db, func(tx pgx.Tx) error {
 		found = nil
-		sealed, err := sealedDays(ctx, tx)
-		if err != nil || sealed[at.day] {
+		day := allowance(at).date()
+		if sealed, err := sealedBefore(ctx, tx); err != nil || day.Before(sealed) {
+			return err
+		}
+		if err := untimed(ctx, tx); err != nil {
 			return err
 		}
 		counted, stored, err := r.exactly(ctx, tx, at)
@@ -86,7 +89,6 @@ func (r *reconciliation) repairDay(ctx context.Context, db *DB, at keyDay) (foun
 		if found = compareStatistics(counted, stored); len(found) == 0 {
 			return nil
 		}
-		day := allowance(at).date()
 		if _, err := tx.Exec(ctx, deleteDay, at.key, day, day.AddDate(0, 0, 1)); err != nil {
 			return err
 		}
@@ -94,19 +96,10 @@ func (r *reconciliation) repairDay(ctx context.Context, db *DB, at keyDay) (foun
 	})
 }
 
-// repeatably runs fn in a transaction that sees one snapshot, again when another has changed what it changes. No partition of
-// events can be dropped meanwhile.
+// repeatably runs fn in a transaction that sees one snapshot, again when another has changed what it changes.
 func repeatably(ctx context.Context, db *DB, fn func(pgx.Tx) error) error {
 	for try := 1; ; try++ {
-		err := pgx.BeginTxFunc(ctx, db.ingest, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
-			if err := execScript(ctx, tx.Conn().PgConn(), keepPartitions); err != nil {
-				return err
-			}
-			if err := untimed(ctx, tx); err != nil {
-				return err
-			}
-			return fn(tx)
-		})
+		err := pgx.BeginTxFunc(ctx, db.ingest, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, fn)
 		if err == nil || classify(err) != failureBusy || try == maxTries || !pause(ctx, try) {
 			return err
 		}

@@ -87,9 +87,10 @@ func TestRepairLeavesDaysAlone(t *testing.T) {
 	const days = `SELECT string_agg(DISTINCT bucket::date::text, ' ' ORDER BY bucket::date::text) FROM usage_counts`
 	require.Equal(t, noon.AddDate(0, 0, -1).Format(time.DateOnly), text(t, db, days))
 
-	_, err = db.Pool().Exec(t.Context(), `CREATE TABLE IF NOT EXISTS sealed_days (day date PRIMARY KEY)`)
+	_, err = db.Pool().Exec(t.Context(), `CREATE TABLE IF NOT EXISTS retention (sealed_before timestamptz)`)
 	require.NoError(t, err)
-	_, err = db.Pool().Exec(t.Context(), `INSERT INTO sealed_days (day) VALUES ($1)`, noon.AddDate(0, 0, -2))
+	_, err = db.Pool().Exec(t.Context(), `WITH gone AS (DELETE FROM retention) INSERT INTO retention (sealed_before) VALUES ($1)`,
+		noon.AddDate(0, 0, -1).Truncate(24*time.Hour))
 	require.NoError(t, err)
 	_, err = db.Pool().Exec(t.Context(), `DELETE FROM audit_logs WHERE time < $1`, noon.AddDate(0, 0, -1).Truncate(24*time.Hour))
 	require.NoError(t, err)
