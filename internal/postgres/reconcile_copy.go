@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -106,45 +105,3 @@ func int4Of(field []byte, null int32) int32 {
 func int8Of(field []byte) int64 { return int64(binary.BigEndian.Uint64(field)) }
 
 func microsOf(field []byte) int64 { return int8Of(field) + postgresEpochMicros }
-
-// elements are what is left of an array of one dimension.
-type elements struct{ data []byte }
-
-// elementsOf expects an array in the form that array builds.
-func elementsOf(field []byte) (elements, error) {
-	const header = 20 // dimensions, nulls, type, length, lower bound
-	if field == nil || len(field) >= 4 && binary.BigEndian.Uint32(field) == 0 {
-		return elements{}, nil
-	}
-	if len(field) < header || binary.BigEndian.Uint32(field) != 1 {
-		return elements{}, fmt.Errorf("cannot read an array of statistics: it has %d dimensions", binary.BigEndian.Uint32(field))
-	}
-	return elements{field[header:]}, nil
-}
-
-// next is nil for NULL, and beyond the end.
-func (e *elements) next() []byte {
-	if len(e.data) < 4 {
-		return nil
-	}
-	length := int(int32(binary.BigEndian.Uint32(e.data)))
-	e.data = e.data[4:]
-	if length < 0 {
-		return nil
-	}
-	element := e.data[:length]
-	e.data = e.data[length:]
-	return element
-}
-
-func (e *elements) more() bool { return len(e.data) > 0 }
-
-// int4 and int8 are 0 beyond the end.
-func (e *elements) int4() int64 { return int64(int4Of(e.next(), 0)) }
-
-func (e *elements) int8() int64 {
-	if element := e.next(); element != nil {
-		return int8Of(element)
-	}
-	return 0
-}

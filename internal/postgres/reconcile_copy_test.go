@@ -52,7 +52,7 @@ func TestNumber(t *testing.T) {
 		want := decimal.RequireFromString(text)
 		n, err := numberOf(appendDecimal(nil, want))
 		require.NoError(t, err)
-		require.True(t, want.Equal(n.decimal()), "%s is read as %s", text, n.decimal())
+		require.Equal(t, text, n.decimal().StringFixed(-n.decimal().Exponent()))
 		// The residue, times the power of ten that makes an integer of it, is that integer's.
 		whole := new(big.Int).Mul(new(big.Int).SetUint64(uint64(n.residue())), new(big.Int).Exp(big.NewInt(10), big.NewInt(18), nil))
 		require.Equal(t, new(big.Int).Mod(want.Shift(18).BigInt(), prime).String(), whole.Mod(whole, prime).String(), text)

@@ -16,7 +16,7 @@ import (
 // exact is a sink that keeps every cell.
 type exact struct{ statistics }
 
-func (x exact) add(p period, s *share) {
+func (x exact) add(p period, s *addition) {
 	f := x.at(p).figures(s.cell)
 	f.merge(&figures{
 		count: s.n[shareCount], errors: s.n[shareErrors], durationMicros: s.n[shareDuration], payments: s.n[sharePayments],
@@ -35,7 +35,7 @@ func (r *reconciliation) exactly(ctx context.Context, tx pgx.Tx, at keyDay) (cou
 	counted, stored = statistics{}, statistics{}
 	day := allowance(at).date()
 	next, own := day.AddDate(0, 0, 1), fmt.Sprintf("AND key = %d", at.key)
-	if err := copyRows(ctx, tx, rowsIn(day, next, own), (&rowReader{stored: exact{stored}}).row); err != nil {
+	if err := copyRows(ctx, tx, rowsIn(day, next, own), (&countsReader{stored: exact{stored}}).row); err != nil {
 		return nil, nil, err
 	}
 	if at.key >= nobody {
@@ -53,14 +53,14 @@ func (r *reconciliation) exactly(ctx context.Context, tx pgx.Tx, at keyDay) (cou
 			holders[key] = h
 		}
 	}
-	single := &rowReader{stored: nothing{}, together: &together{counted: exact{counted}, holders: holders, admitted: view}}
+	single := &countsReader{stored: nothing{}, together: &gatherer{counted: exact{counted}, holders: holders, admitted: view}}
 	return counted, stored, copyRows(ctx, tx, rowsIn(day, next, "AND key > 0"), single.row)
 }
 
 // nothing is a sink for what is not asked.
 type nothing struct{}
 
-func (nothing) add(period, *share)                  {}
+func (nothing) add(period, *addition)               {}
 func (nothing) addLatency(period, cell, int, int64) {}
 func (nothing) see(period, int64)                   {}
 

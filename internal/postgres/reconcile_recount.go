@@ -17,7 +17,7 @@ import (
 
 // sink is what figures are added to: [sums], to see whether all are equal, or [exact], to see which are not.
 type sink interface {
-	add(period, *share)
+	add(period, *addition)
 	addLatency(p period, c cell, slot int, n int64)
 	see(p period, agent int64)
 }
@@ -33,8 +33,8 @@ const (
 	shareFigures
 )
 
-// share is what is added to one cell.
-type share struct {
+// addition is what is added to one cell.
+type addition struct {
 	cell
 	n            [shareFigures]int64
 	volume, fees number
@@ -50,7 +50,7 @@ type recounter struct {
 	bounds   []int32          // of latency buckets
 	agents   map[string]int64 // hashes by id, as many as fit
 	events   int64
-	share    share // in the making
+	addition addition // in the making
 }
 
 // names are the dictionary ids of the names that count for something. A name that the dictionary does not have gets a
@@ -105,13 +105,13 @@ func (r *recounter) event(f [][]byte, to sink) error {
 	}
 	request, flags := usage.Kind(int2Of(f[3])) != usage.KindCustom, int2Of(f[4])
 	trusted, failed := flags&flagTrusted != 0, flags&flagFailed != 0
-	s := &r.share
-	*s = share{}
+	s := &r.addition
+	*s = addition{}
 	if request {
 		s.n[shareCount], s.n[shareErrors] = 1, int64(flags&flagFailed)
 		r.request(p, f, operation, to)
 	} else {
-		*s = share{cell: cell{dimensionEvent, name}}
+		*s = addition{cell: cell{dimensionEvent, name}}
 		s.n[shareCount], s.n[shareErrors] = 1, int64(flags&flagFailed)
 		to.add(p, s)
 	}
@@ -131,7 +131,7 @@ func (r *recounter) event(f [][]byte, to sink) error {
 
 // request adds what a call counts for beside money.
 func (r *recounter) request(p period, f [][]byte, operation int32, to sink) {
-	s := &r.share
+	s := &r.addition
 	duration := int4Of(f[5], 0)
 	s.n[shareDuration] = int64(duration)
 	s.cell = cell{dimensionTotal, 0}
@@ -156,8 +156,8 @@ func (r *recounter) request(p period, f [][]byte, operation int32, to sink) {
 
 // payment adds the payment of an event that succeeded.
 func (r *recounter) payment(p period, f [][]byte, trusted bool, to sink) (err error) {
-	s := &r.share
-	*s = share{cell: cell{dimensionClaimed, int4Of(f[12], 0)}}
+	s := &r.addition
+	*s = addition{cell: cell{dimensionClaimed, int4Of(f[12], 0)}}
 	if trusted {
 		s.dimension = dimensionPayments
 	}
@@ -172,7 +172,7 @@ func (r *recounter) payment(p period, f [][]byte, trusted bool, to sink) (err er
 	if !trusted {
 		return nil
 	}
-	*s = share{}
+	*s = addition{}
 	s.n[sharePayments] = 1
 	to.add(p, s)
 	if service := int4Of(f[11], idUnknown); service != idUnknown {
@@ -188,8 +188,8 @@ func (r *recounter) created(p period, request bool, operation, name int32, to si
 	if request {
 		what, agent, service = operation, r.meanings.createAgent, r.meanings.createService
 	}
-	s := &r.share
-	*s = share{}
+	s := &r.addition
+	*s = addition{}
 	switch what {
 	case agent:
 		s.n[shareAgents] = 1

@@ -14,32 +14,30 @@ func rowsIn(from, to time.Time, more string) string {
 		strings.Join(countsColumns, ", "), from.Format(time.RFC3339), to.Format(time.RFC3339), more)
 }
 
-// rowReader reads rows of usage_counts.
-type rowReader struct {
+// countsReader reads rows of usage_counts.
+type countsReader struct {
 	stored   sink      // takes what is in the rows
-	together *together // takes what they add to the rows of all keys together; nil: nothing
+	together *gatherer // takes what they add to the rows of all keys together; nil: nothing
 	cells    int64     // of single keys
 	last     map[watched]int64
 	places   []cell
-	share    share
+	addition addition
 }
 
 // row reads the columns of countsColumns.
-func (r *rowReader) row(f [][]byte) error {
+func (r *countsReader) row(f [][]byte) error {
 	p := period{key: int4Of(f[1], 0), grain: grain(int2Of(f[2])), vantage: usage.Vantage(int2Of(f[3])), bucket: microsOf(f[0])}
-	var arrays [12]elements // from dimension on
+	columns := rowReader{columns: f[4:]}
+	var arrays [12]arrayReader // from dimension on
 	for i := range arrays {
-		var err error
-		if arrays[i], err = elementsOf(f[4+i]); err != nil {
-			return err
-		}
+		arrays[i] = columns.array()
 	}
 	if err := r.figures(p, &arrays); err != nil {
 		return err
 	}
 	for latency := &arrays[10]; latency.more(); {
-		l := int32(latency.int4())
-		slot, n := int(l>>latencyBucketShift)&(1<<(latencyCellShift-latencyBucketShift)-1), int64(l&maxLatencyCount)
+		l := int32(latency.int())
+		slot, n := int(l>>latencyBucketShift)&latencyBucketMask, int64(l&maxLatencyCount)
 		c := cell{-1, 0} // of no cell: it differs from every recount
 		if i := int(l>>latencyCellShift) - 1; i >= 0 && i < len(r.places) {
 			c = r.places[i]
@@ -50,7 +48,7 @@ func (r *rowReader) row(f [][]byte) error {
 		}
 	}
 	for seen := &arrays[11]; seen.more(); {
-		r.stored.see(p, seen.int8())
+		r.stored.see(p, seen.int())
 	}
 	if p.key >= nobody {
 		r.cells += int64(len(r.places))
@@ -60,22 +58,22 @@ func (r *rowReader) row(f [][]byte) error {
 			}
 		}
 	}
-	return nil
+	return columns.err
 }
 
-func (r *rowReader) figures(p period, arrays *[12]elements) (err error) {
+func (r *countsReader) figures(p period, arrays *[12]arrayReader) (err error) {
 	r.places = r.places[:0]
-	s := &r.share
+	s := &r.addition
 	for arrays[0].more() {
-		*s = share{cell: cell{int16Of(arrays[0].next()), int32(arrays[1].int4())}}
+		*s = addition{cell: cell{int16(arrays[0].int()), int32(arrays[1].int())}}
 		s.n = [shareFigures]int64{
-			shareCount: arrays[2].int4(), shareErrors: arrays[3].int4(), sharePayments: arrays[4].int4(), shareAgents: arrays[5].int4(),
-			shareServices: arrays[6].int4(), shareDuration: arrays[7].int8(),
+			shareCount: arrays[2].int(), shareErrors: arrays[3].int(), sharePayments: arrays[4].int(), shareAgents: arrays[5].int(),
+			shareServices: arrays[6].int(), shareDuration: arrays[7].int(),
 		}
-		if s.volume, err = numberOf(arrays[8].next()); err != nil {
+		if s.volume, err = numberOf(arrays[8].element()); err != nil {
 			return err
 		}
-		if s.fees, err = numberOf(arrays[9].next()); err != nil {
+		if s.fees, err = numberOf(arrays[9].element()); err != nil {
 			return err
 		}
 		r.places = append(r.places, s.cell)
@@ -85,11 +83,4 @@ func (r *rowReader) figures(p period, arrays *[12]elements) (err error) {
 		}
 	}
 	return nil
-}
-
-func int16Of(field []byte) int16 {
-	if field == nil {
-		return -1
-	}
-	return int2Of(field)
 }

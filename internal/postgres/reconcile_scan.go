@@ -176,7 +176,7 @@ type pass struct {
 type scanner struct {
 	counted, stored *sums
 	events          *recounter
-	rows            *rowReader
+	rows            *countsReader
 }
 
 func (r *reconciliation) newPass(workers int, view admitted, part, parts int) *pass {
@@ -184,7 +184,7 @@ func (r *reconciliation) newPass(workers int, view admitted, part, parts int) *p
 	p := &pass{counted: newAgentSet(r.random.seed, part, parts, limit), stored: newAgentSet(r.random.seed, part, parts, limit)}
 	for range workers {
 		s := &scanner{counted: newSums(r.random, p.counted), stored: newSums(r.random, p.stored), events: newRecounter(r.meanings)}
-		s.rows = &rowReader{stored: s.stored, last: map[watched]int64{}, together: &together{counted: s.counted, holders: r.holders, admitted: view}}
+		s.rows = &countsReader{stored: s.stored, last: map[watched]int64{}, together: &gatherer{counted: s.counted, holders: r.holders, admitted: view}}
 		p.workers = append(p.workers, s)
 	}
 	return p
@@ -219,7 +219,7 @@ func (s *scanner) read(ctx context.Context, tx pgx.Tx, from reading) error {
 
 // compare adds the keys and days whose sums differ.
 func (p *pass) compare(differing map[keyDay]struct{}) {
-	left := map[keyDay]sum{} // what was counted, less what is stored
+	left := map[keyDay]daySum{} // what was counted, less what is stored
 	for _, s := range p.workers {
 		for at, sum := range s.counted.of {
 			l := left[at]
@@ -233,7 +233,7 @@ func (p *pass) compare(differing map[keyDay]struct{}) {
 		}
 	}
 	for at, l := range left {
-		if l != (sum{}) {
+		if l != (daySum{}) {
 			differing[at] = struct{}{}
 		}
 	}

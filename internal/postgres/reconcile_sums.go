@@ -93,29 +93,29 @@ func (r *randomness) of(p place) residue {
 // keyDay is what one comparison is about.
 type keyDay struct{ key, day int32 }
 
-// sum is what keys and days are compared by.
-type sum struct{ figures, agents residue }
+// daySum is what keys and days are compared by.
+type daySum struct{ figures, agents residue }
 
 // sums is a sink that holds no more than a number to a key and day. It belongs to one goroutine.
 type sums struct {
 	random *randomness
-	of     map[keyDay]*sum
+	of     map[keyDay]*daySum
 	agents *agentSet
 	// The last period, for most events and rows come in runs.
 	last    period
-	lastSum *sum
+	lastSum *daySum
 }
 
 func newSums(random *randomness, agents *agentSet) *sums {
-	return &sums{random: random, of: map[keyDay]*sum{}, agents: agents}
+	return &sums{random: random, of: map[keyDay]*daySum{}, agents: agents}
 }
 
-func (s *sums) at(p period) *sum {
+func (s *sums) at(p period) *daySum {
 	if s.lastSum == nil || p != s.last {
 		at := keyDay{p.key, dayOf(p.bucket)}
 		s.last, s.lastSum = p, s.of[at]
 		if s.lastSum == nil {
-			s.lastSum = &sum{}
+			s.lastSum = &daySum{}
 			s.of[at] = s.lastSum
 		}
 	}
@@ -128,7 +128,7 @@ func (s *sums) grow(p period, dimension int16, value int32, by residue) {
 	at.figures = at.figures.plus(where.times(by))
 }
 
-func (s *sums) add(p period, by *share) {
+func (s *sums) add(p period, by *addition) {
 	weighted := residue(0)
 	for i, n := range by.n {
 		switch n {

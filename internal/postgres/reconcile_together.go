@@ -7,13 +7,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// together says what the rows of single keys add to those of all users' keys together. Whether the single ones are right is
+// gatherer says what the rows of single keys add to those of all users' keys together. Whether the single ones are right is
 // compared with the events; what a value was counted under follows from what was admitted.
-type together struct {
+type gatherer struct {
 	counted  sink
 	holders  map[int32]holder // by key; of users' keys only
 	admitted admitted
-	share    share
+	addition addition
 }
 
 // everyHolder finds the holders of all users' keys.
@@ -41,7 +41,7 @@ func admittedTogether(ctx context.Context, tx pgx.Tx, from, to time.Time) (admit
 }
 
 // periods are those that a row of a single key adds to.
-func (t *together) periods(p period) (quarter, day period, h holder, ok bool) {
+func (t *gatherer) periods(p period) (quarter, day period, h holder, ok bool) {
 	if p.key <= nobody || p.grain != grainQuarter {
 		return quarter, day, h, false
 	}
@@ -52,12 +52,12 @@ func (t *together) periods(p period) (quarter, day period, h holder, ok bool) {
 	return quarter, day, h, ok
 }
 
-func (t *together) add(p period, of *share) {
+func (t *gatherer) add(p period, of *addition) {
 	quarter, day, h, ok := t.periods(p)
 	if !ok {
 		return
 	}
-	s := &t.share
+	s := &t.addition
 	*s = *of
 	switch of.dimension {
 	case dimensionTotal, dimensionPayments, dimensionClaimed:
@@ -69,7 +69,7 @@ func (t *together) add(p period, of *share) {
 	t.counted.add(quarter, s)
 	t.counted.add(day, s)
 	if of.dimension == dimensionTotal {
-		*s = share{cell: cell{dimensionOrganization, h.organization}}
+		*s = addition{cell: cell{dimensionOrganization, h.organization}}
 		for _, figure := range [...]int{shareCount, shareErrors, sharePayments} {
 			s.n[figure] = of.n[figure]
 		}
@@ -78,7 +78,7 @@ func (t *together) add(p period, of *share) {
 	}
 }
 
-func (t *together) addLatency(p period, slot int, n int64) {
+func (t *gatherer) addLatency(p period, slot int, n int64) {
 	if quarter, day, _, ok := t.periods(p); ok {
 		t.counted.addLatency(quarter, cell{}, slot, n)
 		t.counted.addLatency(day, cell{}, slot, n)
