@@ -88,8 +88,13 @@ func compareStatistics(counted, stored statistics) []unnamed {
 	var list []unnamed
 	for p := range union(counted, stored) {
 		c, s := counted.look(p), stored.look(p)
-		for at := range union(c.at, s.at) {
+		for _, at := range c.names {
 			list = appendDifferences(list, p, c.find(at), s.find(at))
+		}
+		for _, at := range s.names {
+			if c.find(at) == nil {
+				list = appendDifferences(list, p, nil, s.find(at))
+			}
 		}
 		for agent := range union(c.seen, s.seen) {
 			_, isCounted := c.seen[agent]
@@ -123,7 +128,7 @@ func union[K comparable, A, B any](a map[K]A, b map[K]B) map[K]struct{} {
 func (s statistics) look(p period) *tally { return cmp.Or(s[p], &tally{}) }
 
 func (t *tally) find(c cell) *figures {
-	if i, ok := t.at[c]; ok {
+	if i := t.place(c); i >= 0 {
 		return &t.cells[i]
 	}
 	return nil
