@@ -90,6 +90,12 @@ func (e *usageExporter) conversion() usagepdata.Options {
 	return usagepdata.Options{Window: e.window, Now: e.now()}
 }
 
-func (e *usageExporter) push(ctx context.Context, r xexporterhelper.Request) error {
-	return e.write(ctx, r.(*request).whole())
+// push stores a request. What failed may come again, also with the same memory; what is stored does not.
+func (e *usageExporter) push(ctx context.Context, queued xexporterhelper.Request) error {
+	r := queued.(*request)
+	if err := e.write(ctx, r.whole()); err != nil {
+		return err
+	}
+	r.release()
+	return nil
 }

@@ -36,6 +36,14 @@ func (r *request) ItemsCount() int { return r.items }
 // BytesSize implements xexporterhelper.Request. The queue takes a request of no bytes for an empty one.
 func (r *request) BytesSize() int { return r.bytes }
 
+// release gives the memory of a request back that will not be written again.
+func (r *request) release() {
+	for _, part := range r.parts {
+		usagepdata.Release(part)
+	}
+	r.parts = nil
+}
+
 // whole is the request as one batch. Parts are put together only now, when the request grows no more.
 func (r *request) whole() *usage.Batch {
 	if len(r.parts) > 1 {
