@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/disco-platform/mirrorball/internal/usage"
@@ -22,10 +23,13 @@ func TestReleasedMemoryIsEmpty(t *testing.T) {
 	least := attrs{"http.request.method": "GET"}
 	want := FromTraces(oneSpan(t, platform, least, ptrace.SpanKindServer, nil), options).Events
 	for range 20 {
-		first, second := FromTraces(oneSpan(t, platform, full, ptrace.SpanKindServer, nil), options), FromTraces(oneSpan(t, platform, full, ptrace.SpanKindServer, nil), options)
-		joined := Join([]*usage.Batch{first, second})
-		require.Len(t, joined.Events, 2)
+		undated := oneLog(t, platform, attrs{"event.name": "signup"}, func(rec plog.LogRecord) { rec.SetTimestamp(0) })
+		joined := Join([]*usage.Batch{
+			FromLogs(undated, options), FromTraces(oneSpan(t, platform, full, ptrace.SpanKindServer, nil), options), FromLogs(undated, options),
+		})
+		require.Len(t, joined.Events, 3)
 		require.Equal(t, "/payments/{id}", joined.Events[1].Route)
+		require.True(t, joined.Events[2].Undated)
 		Release(joined)
 		require.Equal(t, want, FromTraces(oneSpan(t, platform, least, ptrace.SpanKindServer, nil), options).Events)
 	}
