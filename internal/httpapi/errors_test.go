@@ -67,7 +67,7 @@ func TestBadQueries(t *testing.T) {
 		}
 	}
 	f("start_date=2026-11-02&end_date=2026-11-01", "not before the end", "query.start_date")
-	f("start_date=1926-01-01&end_date=2026-11-01", "available from 2025-10-20", "query.start_date")
+	f("start_date=1926-01-01&end_date=2026-11-01", "must be 2000-01-01 or later", "query.start_date")
 	f("granularity=fortnightly", "hourly, daily, weekly, monthly", "query.granularity")
 	f("timezone=Mars/Olympus", "IANA", "query.timezone")
 	f("start_date=soon&timezone=Mars", "must be a date", "query.timezone", "query.start_date")
