@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -32,13 +31,12 @@ func (db *DB) dropEvents(ctx context.Context, now time.Time) error {
 		if err != nil {
 			return fmt.Errorf("cannot list partitions to drop: %w", public(err))
 		}
-		var failed error
 		for _, p := range expired {
-			if err := p.drop(ctx, conn); err != nil { // the others may still succeed
-				failed = errors.Join(failed, fmt.Errorf("cannot drop partition %s yet: %w", p.name, public(err)))
+			if err := p.drop(ctx, conn); err != nil { // the next could not be detached before this one
+				return fmt.Errorf("cannot drop partition %s yet: %w", p.name, public(err))
 			}
 		}
-		return failed
+		return nil
 	})
 }
 
