@@ -210,6 +210,7 @@ func TestFailuresInside(t *testing.T) {
 	}{
 		{errors.New(secret), 500, "internal-error", 1},
 		{fmt.Errorf("cannot count usage: %w", analytics.ErrUnavailable), 503, "unavailable", 0},
+		{fmt.Errorf("cannot count usage: %w", &analytics.ParameterError{Parameter: "start_date", Message: "cuts an hour"}), 400, "invalid-request", 0},
 		{fmt.Errorf("cannot find the key: %w", accounts.ErrUnavailable), 503, "unavailable", 0},
 		{fmt.Errorf("cannot find the keys to count: %w", analytics.ErrNoSubject), 404, "not-found", 0},
 		{apikey.ErrUnavailable, 503, "unavailable", 0},
