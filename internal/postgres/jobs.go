@@ -58,6 +58,7 @@ func (taskArgs) InsertOpts() river.InsertOpts {
 
 type taskWorker struct {
 	river.WorkerDefaults[taskArgs]
+	db    *DB
 	tasks map[string]task
 }
 
@@ -66,13 +67,18 @@ func (w *taskWorker) Work(ctx context.Context, job *river.Job[taskArgs]) error {
 	if !ok {
 		return river.JobCancel(errors.New("unknown task: a newer collector on this database has planned it"))
 	}
-	return run(ctx, time.Now())
+	// The clock of the database is one for all collectors. A collector whose own is years ahead must not drop everything.
+	var now time.Time
+	if err := w.db.jobs.QueryRow(ctx, `SELECT now()`).Scan(&now); err != nil {
+		return fmt.Errorf("cannot ask Postgres for the time: %w", public(err))
+	}
+	return run(ctx, now)
 }
 
 func (db *DB) newJobs(report func(error)) (*river.Client[pgx.Tx], error) {
 	tasks := db.tasks()
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &taskWorker{tasks: tasks})
+	river.AddWorker(workers, &taskWorker{db: db, tasks: tasks})
 	var periodic []*river.PeriodicJob
 	for name := range tasks {
 		plan := func() (river.JobArgs, *river.InsertOpts) { return taskArgs{Task: name}, nil }
