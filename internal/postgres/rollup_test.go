@@ -242,6 +242,11 @@ func TestLateRowsAreRolledUp(t *testing.T) {
 	u, _, err := x.askBoth(at.Format(time.DateOnly), at.Format(time.DateOnly), "daily", "UTC")
 	require.NoError(t, err)
 	require.EqualValues(t, 96+5, u.Requests)
+	// A job that was killed before it noted the day rolls it up again, over the hours that are there.
+	x.exec(`UPDATE retention SET quarters_rolled = hours_rolled`)
+	roll()
+	require.Equal(t, "0", text(t, x.db, splitPeriods))
+	require.Equal(t, "9", text(t, x.db, `SELECT count FROM usage_statistics WHERE key > 0 AND dimension = 0 AND width = '1 hour' AND bucket = $1`, at))
 	require.NoError(t, postgres.RollUp(t.Context(), x.db, time.Now().Add(inDays)))
 	require.Equal(t, strconv.Itoa(96+5), text(t, x.db, `SELECT count FROM usage_statistics WHERE key > 0 AND dimension = 0 AND width = '1 day' AND bucket = $1`, at))
 }
