@@ -39,6 +39,8 @@ type Difference struct {
 type Report struct {
 	// Events were recounted; Rows and Agents are the rows of statistics and of agent activity that should be there.
 	Events, Rows, Agents int64
+	// Sealed is the number of days that have statistics and were skipped, because their events have been dropped.
+	Sealed int64
 	// Total is the number of differences, of which Differences are the first.
 	Total       int
 	Differences []Difference
@@ -55,7 +57,12 @@ func Reconcile(ctx context.Context, db *DB, cfg ReconcileConfig) (*Report, error
 	}
 	report := &Report{}
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	whole := cfg.From.IsZero() && cfg.To.IsZero()
 	err := pgx.BeginTxFunc(ctx, db.ingest, options, func(tx pgx.Tx) error {
+		var err error
+		if report.Sealed, err = skipSealed(ctx, tx, &cfg); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, `SELECT set_config('statement_timeout', '0', true)`); err != nil {
 			return err
 		}
@@ -68,7 +75,7 @@ func Reconcile(ctx context.Context, db *DB, cfg ReconcileConfig) (*Report, error
 				return err
 			}
 		}
-		if cfg.From.IsZero() && cfg.To.IsZero() {
+		if whole {
 			return reconcileActivity(ctx, tx, cfg.MaxDifferences, report)
 		}
 		return nil

@@ -154,4 +154,5 @@ SELECT coalesce(json_agg(json_build_object('key', coalesce(k.id, ''), 'bucket', 
 		'value', '', 'stored', ARRAY[a.last::text], 'counted', ARRAY[c.last::text])
 		ORDER BY key, vantage), '[]')
 FROM key_activity a FULL JOIN counted c USING (key, vantage) LEFT JOIN api_keys k ON k.seq = key
-WHERE a.last IS DISTINCT FROM c.last`
+WHERE a.last IS DISTINCT FROM c.last
+	AND NOT (c.last IS NULL AND a.last < (SELECT quarters_from FROM retention)) -- rolled up since`
