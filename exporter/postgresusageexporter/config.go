@@ -32,9 +32,9 @@ type Config struct {
 var _ confmap.Validator = (*Config)(nil)
 
 const (
-	// defaultQueueBytes bounds the requests that wait for COMMIT, in bytes of OTLP. In memory they take a few times
-	// as much. 32 MiB are some 100,000 spans, more than a second of the fastest store.
-	defaultQueueBytes = 32 << 20
+	// defaultQueueBytes bounds the requests that wait for COMMIT, in bytes of memory. 64 MiB are some 90,000 spans, more
+	// than 128 calls of 512 spans, which is what request_limits lets in at once.
+	defaultQueueBytes = 64 << 20
 	// defaultFlush is how long the first request of a batch waits for others; it is part of every sender's latency.
 	defaultFlush = 20 * time.Millisecond
 	// defaultMinItems and defaultMaxItems bound a batch. From some thousand rows on a transaction gets no cheaper

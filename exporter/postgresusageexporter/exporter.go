@@ -9,10 +9,6 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
-	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/pmetric"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
@@ -20,7 +16,6 @@ import (
 	"github.com/disco-platform/mirrorball/exporter/postgresusageexporter/internal/metadata"
 	"github.com/disco-platform/mirrorball/extension/usagestoreextension"
 	"github.com/disco-platform/mirrorball/internal/usage"
-	"github.com/disco-platform/mirrorball/internal/usagepdata"
 )
 
 // usageExporter stands behind the queue of one signal.
@@ -43,16 +38,6 @@ func newUsageExporter(set exporter.Settings, cfg *Config) (*usageExporter, error
 	return &usageExporter{cfg: cfg, logger: set.Logger, telemetry: telemetry, now: time.Now}, nil
 }
 
-func (e *usageExporter) options() []exporterhelper.Option {
-	return []exporterhelper.Option{
-		exporterhelper.WithStart(e.start),
-		exporterhelper.WithShutdown(e.shutdown),
-		exporterhelper.WithTimeout(e.cfg.TimeoutConfig),
-		exporterhelper.WithRetry(e.cfg.RetryConfig),
-		exporterhelper.WithQueue(e.cfg.QueueConfig),
-	}
-}
-
 func (e *usageExporter) start(_ context.Context, host component.Host) error {
 	store, err := usagestoreextension.Find(host, e.cfg.Store)
 	if err != nil {
@@ -66,22 +51,6 @@ func (e *usageExporter) start(_ context.Context, host component.Host) error {
 func (e *usageExporter) shutdown(context.Context) error {
 	e.telemetry.Shutdown()
 	return nil
-}
-
-func (e *usageExporter) pushTraces(ctx context.Context, td ptrace.Traces) error {
-	return e.write(ctx, usagepdata.FromTraces(td, e.conversion()))
-}
-
-func (e *usageExporter) pushLogs(ctx context.Context, ld plog.Logs) error {
-	return e.write(ctx, usagepdata.FromLogs(ld, e.conversion()))
-}
-
-func (e *usageExporter) pushMetrics(ctx context.Context, md pmetric.Metrics) error {
-	return e.write(ctx, usagepdata.FromMetrics(md, e.conversion()))
-}
-
-func (e *usageExporter) conversion() usagepdata.Options {
-	return usagepdata.Options{Window: e.window, Now: e.now()}
 }
 
 // What senders and the log are told. The causes stay in health's log line: senders are strangers.

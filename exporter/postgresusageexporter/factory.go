@@ -4,9 +4,7 @@ import (
 	"context"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/disco-platform/mirrorball/exporter/postgresusageexporter/internal/metadata"
 )
@@ -25,7 +23,7 @@ func createTraces(ctx context.Context, set exporter.Settings, cfg component.Conf
 	if err != nil {
 		return nil, err
 	}
-	queued, err := exporterhelper.NewTraces(ctx, set, cfg, e.pushTraces, e.options()...)
+	queued, err := e.queuedTraces(ctx, set)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +35,7 @@ func createMetrics(ctx context.Context, set exporter.Settings, cfg component.Con
 	if err != nil {
 		return nil, err
 	}
-	queued, err := exporterhelper.NewMetrics(ctx, set, cfg, e.pushMetrics, e.options()...)
+	queued, err := e.queuedMetrics(ctx, set)
 	if err != nil {
 		return nil, err
 	}
@@ -49,9 +47,7 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	if err != nil {
 		return nil, err
 	}
-	// The front stamps record ids, so it changes what it is given.
-	mutates := exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: true})
-	queued, err := exporterhelper.NewLogs(ctx, set, cfg, e.pushLogs, append(e.options(), mutates)...)
+	queued, err := e.queuedLogs(ctx, set)
 	if err != nil {
 		return nil, err
 	}

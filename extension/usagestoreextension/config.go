@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
 
+	"github.com/disco-platform/mirrorball/internal/postgres"
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
@@ -27,10 +28,12 @@ type Config struct {
 	CountRequestsFrom string `mapstructure:"count_requests_from"`
 	// AcceptedWindow is the span of event times that is accepted.
 	AcceptedWindow WindowConfig `mapstructure:"accepted_window"`
+	// Retention is how long what is kept. Collectors of one database need the same.
+	Retention RetentionConfig `mapstructure:"retention"`
 	// CardinalityLimit is how many distinct values of an endpoint, SDK, country and so on a key may use in a UTC day;
 	// the rest is counted under "other". 1 to 10,000, default 500.
 	CardinalityLimit int `mapstructure:"cardinality_limit"`
-	// MaxConnections bounds each of the two pools, for writing and for reading. 2 to 1,000, default 8.
+	// MaxConnections bounds each of the two pools, for writing and for reading; jobs take up to six more. 2 to 1,000, default 8.
 	MaxConnections int `mapstructure:"max_connections"`
 	// ReadTimeout ends a question to the database. Default 30s.
 	ReadTimeout time.Duration `mapstructure:"read_timeout"`
@@ -62,16 +65,34 @@ type WindowConfig struct {
 	_ struct{}
 }
 
+// RetentionConfig is postgres.Retention in YAML.
+type RetentionConfig struct {
+	// Events is how long events, quarantined records, reported metrics and refused calls are kept; at least
+	// accepted_window::past and a day. Default 9624h (401 days).
+	Events time.Duration `mapstructure:"events"`
+	// QuarterHours is how long statistics are kept by the quarter of an hour; at least 9600h (400 days), and as long as
+	// events. Default 9624h.
+	QuarterHours time.Duration `mapstructure:"quarter_hours"`
+	// Hours is how long statistics are kept by the hour, and the ledger of what was received; at least as long as
+	// quarter_hours. By the UTC day statistics are kept for ever. Default 19200h (800 days).
+	Hours time.Duration `mapstructure:"hours"`
+
+	_ struct{}
+}
+
 func createDefaultConfig() component.Config {
 	return &Config{
 		Embedded:          EmbeddedConfig{Enabled: true},
 		DataDir:           "./data",
 		CountRequestsFrom: "server",
 		AcceptedWindow:    WindowConfig{Past: usage.DefaultWindow.Past, Future: usage.DefaultWindow.Future},
-		CardinalityLimit:  500,
-		MaxConnections:    8,
-		ReadTimeout:       30 * time.Second,
-		StartTimeout:      30 * time.Second,
+		Retention: RetentionConfig{
+			Events: postgres.DefaultRetention.Events, QuarterHours: postgres.DefaultRetention.QuarterHours, Hours: postgres.DefaultRetention.Hours,
+		},
+		CardinalityLimit: 500,
+		MaxConnections:   8,
+		ReadTimeout:      30 * time.Second,
+		StartTimeout:     30 * time.Second,
 	}
 }
 
@@ -90,6 +111,7 @@ func (c *Config) Validate() error {
 	check(c.CountRequestsFrom == "server" || c.CountRequestsFrom == "client", "`count_requests_from` must be server or client, not %q", c.CountRequestsFrom)
 	check(c.AcceptedWindow.Past >= time.Hour && c.AcceptedWindow.Past <= 400*24*time.Hour, "`accepted_window::past` must be from 1h to 9600h, not %s", c.AcceptedWindow.Past)
 	check(c.AcceptedWindow.Future >= 0 && c.AcceptedWindow.Future <= 24*time.Hour, "`accepted_window::future` must be from 0s to 24h, not %s", c.AcceptedWindow.Future)
+	errs = append(errs, c.retention().Check(c.window())...)
 	check(c.CardinalityLimit >= 1 && c.CardinalityLimit <= 10_000, "`cardinality_limit` must be from 1 to 10000, not %d", c.CardinalityLimit)
 	check(c.MaxConnections >= 2 && c.MaxConnections <= 1000, "`max_connections` must be from 2 to 1000, not %d", c.MaxConnections)
 	check(c.ReadTimeout >= time.Second, "`read_timeout` must be at least 1s, not %s", c.ReadTimeout)
@@ -102,6 +124,10 @@ func (c *Config) embedded() bool { return strings.TrimSpace(string(c.DSN)) == ""
 
 func (c *Config) window() usage.Window {
 	return usage.Window{Past: c.AcceptedWindow.Past, Future: c.AcceptedWindow.Future}
+}
+
+func (c *Config) retention() postgres.Retention {
+	return postgres.Retention{Events: c.Retention.Events, QuarterHours: c.Retention.QuarterHours, Hours: c.Retention.Hours}
 }
 
 func (c *Config) vantage() usage.Vantage {

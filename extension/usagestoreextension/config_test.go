@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 
 	"github.com/disco-platform/mirrorball/extension/usagestoreextension/internal/metadata"
+	"github.com/disco-platform/mirrorball/internal/postgres"
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
@@ -35,12 +36,14 @@ func TestConfig(t *testing.T) {
 	require.Equal(t, createDefaultConfig(), smallest)
 	require.True(t, smallest.embedded())
 	require.Equal(t, usage.DefaultWindow, smallest.window())
+	require.Equal(t, postgres.DefaultRetention, smallest.retention())
 	require.Equal(t, usage.VantageServer, smallest.vantage())
 
 	full := load(t, "full")
 	require.NoError(t, full.Validate())
 	require.False(t, full.embedded())
 	require.Equal(t, usage.Window{Past: 30 * 24 * time.Hour, Future: 5 * time.Minute}, full.window())
+	require.Equal(t, postgres.Retention{Events: 31 * 24 * time.Hour, QuarterHours: 10_000 * time.Hour, Hours: 20_000 * time.Hour}, full.retention())
 	require.Equal(t, usage.VantageClient, full.vantage())
 	require.NotContains(t, fmt.Sprintf("%v %+v", full, full), "db.internal", "secrets are not printed")
 	require.NotContains(t, fmt.Sprintf("%v %+v", full, full), "a pepper of")
@@ -52,7 +55,7 @@ func TestConfigErrors(t *testing.T) {
 	err := load(t, "wrong").Validate()
 	for _, key := range []string{
 		"`dsn`", "`embedded::enabled`", "`embedded::port`", "`data_dir`", "`pepper`", "`count_requests_from`", "`accepted_window::past`",
-		"`accepted_window::future`", "`cardinality_limit`", "`max_connections`", "`read_timeout`", "`start_timeout`",
+		"`accepted_window::future`", "`retention::events`", "`retention::quarter_hours`", "`retention::hours`", "`cardinality_limit`", "`max_connections`", "`read_timeout`", "`start_timeout`",
 	} {
 		require.ErrorContains(t, err, key)
 	}

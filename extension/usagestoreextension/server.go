@@ -34,7 +34,7 @@ func (s *usageStore) findServer(ctx context.Context) (string, error) {
 func (s *usageStore) open(ctx context.Context, dsn string) (*postgres.DB, error) {
 	deadline := time.Now().Add(s.config.StartTimeout)
 	cfg := postgres.Config{
-		DSN: dsn, Window: s.config.window(), MaxConns: int32(s.config.MaxConnections), ReadTimeout: s.config.ReadTimeout,
+		DSN: dsn, Window: s.config.window(), Retention: s.config.retention(), MaxConns: int32(s.config.MaxConnections), ReadTimeout: s.config.ReadTimeout,
 	}
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		db, err := postgres.Open(ctx, cfg)

@@ -13,8 +13,6 @@ import (
 const (
 	// MaxPeriods bounds the length of a time series.
 	MaxPeriods = 10_000
-	// Retention is how long statistics are kept by the quarter of an hour.
-	Retention = 400 * 24 * time.Hour
 	// maxAhead lets a question cover the whole of a month that has just begun.
 	maxAhead = 31 * 24 * time.Hour
 	// defaultDays is the length of a range without a start: today and 29 days before.
@@ -22,6 +20,9 @@ const (
 
 	maxZoneName = 64
 )
+
+// earliest is before there was anything to count; since 1972 all zones fit the buckets of statistics.
+var earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // ParameterError says what is wrong with one parameter of a question and how to mend it.
 type ParameterError struct {
@@ -140,12 +141,12 @@ func parseTime(parameter, s string, loc *time.Location) (t time.Time, isDate boo
 }
 
 func (w *Window) check(now time.Time) error {
-	oldest, latest := date(now.Add(-Retention)), now.Add(maxAhead)
+	latest := now.Add(maxAhead)
 	switch {
 	case !w.Start.Before(w.End):
 		return &ParameterError{"start_date", fmt.Sprintf("%s is not before the end, %s", w.StartDate(), w.End.Format(time.RFC3339))}
-	case w.Start.Before(oldest.Add(-maxOffset)):
-		return &ParameterError{"start_date", "statistics are available from " + oldest.Format(time.DateOnly) + " on"}
+	case w.Start.Before(earliest.Add(-maxOffset)):
+		return &ParameterError{"start_date", "must be " + earliest.Format(time.DateOnly) + " or later"}
 	case w.End.After(latest.Add(24 * time.Hour)):
 		return &ParameterError{"end_date", "must be at most 31 days ahead; statistics are available up to now"}
 	}

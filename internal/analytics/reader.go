@@ -10,9 +10,9 @@ import (
 // answer agree with each other, also while usage is being written.
 type Reader interface {
 	// Usage counts the usage of some keys. Keys without usage give an answer of zeroes, not an error; a subject
-	// that does not exist gives ErrNoSubject.
+	// that does not exist gives ErrNoSubject, a window that cuts what is kept of old statistics a *ParameterError ([Kept]).
 	Usage(ctx context.Context, q UsageQuestion) (*Usage, error)
-	// Platform counts the usage of all users of an environment.
+	// Platform counts the usage of all users of an environment, with the same errors.
 	Platform(ctx context.Context, q PlatformQuestion) (*Platform, error)
 }
 

@@ -150,7 +150,7 @@ func TestBadWindows(t *testing.T) {
 	}
 	f(request{StartDate: "2026-11-02", EndDate: "2026-11-01"}, "2026-11-02 is not before the end", "start_date")
 	f(request{StartDate: "2026-11-02T00:00:00Z", EndDate: "2026-11-02T00:00:00Z"}, "is not before the end", "start_date")
-	f(request{StartDate: "1926-11-24"}, "available from 2025-10-20 on", "start_date")
+	f(request{StartDate: "1926-11-24"}, "must be 2000-01-01 or later", "start_date")
 	f(request{StartDate: "2026-11-24", EndDate: "2126-11-24"}, "31 days ahead", "end_date")
 	f(request{StartDate: "2090-01-01"}, "is not before the end", "start_date")
 	f(request{Granularity: "yearly"}, "hourly, daily, weekly, monthly", "granularity")

@@ -67,7 +67,7 @@ func TestBadQueries(t *testing.T) {
 		}
 	}
 	f("start_date=2026-11-02&end_date=2026-11-01", "not before the end", "query.start_date")
-	f("start_date=1926-01-01&end_date=2026-11-01", "available from 2025-10-20", "query.start_date")
+	f("start_date=1926-01-01&end_date=2026-11-01", "must be 2000-01-01 or later", "query.start_date")
 	f("granularity=fortnightly", "hourly, daily, weekly, monthly", "query.granularity")
 	f("timezone=Mars/Olympus", "IANA", "query.timezone")
 	f("start_date=soon&timezone=Mars", "must be a date", "query.timezone", "query.start_date")
@@ -210,6 +210,7 @@ func TestFailuresInside(t *testing.T) {
 	}{
 		{errors.New(secret), 500, "internal-error", 1},
 		{fmt.Errorf("cannot count usage: %w", analytics.ErrUnavailable), 503, "unavailable", 0},
+		{fmt.Errorf("cannot count usage: %w", &analytics.ParameterError{Parameter: "start_date", Message: "cuts an hour"}), 400, "invalid-request", 0},
 		{fmt.Errorf("cannot find the key: %w", accounts.ErrUnavailable), 503, "unavailable", 0},
 		{fmt.Errorf("cannot find the keys to count: %w", analytics.ErrNoSubject), 404, "not-found", 0},
 		{apikey.ErrUnavailable, 503, "unavailable", 0},

@@ -6,7 +6,7 @@ import "github.com/disco-platform/mirrorball/internal/analytics"
 type WindowParams struct {
 	StartDate string `query:"start_date" doc:"First day (2026-01-31), or a time of RFC 3339, rounded down to a quarter of an hour. Midnight 29 days before the end if not given." example:"2026-01-01"`
 	EndDate   string `query:"end_date" doc:"Last day, which is included, or a time of RFC 3339, which is not, rounded up to a quarter of an hour. Now if not given." example:"2026-01-31"`
-	Timezone  string `query:"timezone" doc:"Name in the IANA time zone database; UTC if not given. Days, weeks and hours are those of its clocks." example:"Europe/Berlin"`
+	Timezone  string `query:"timezone" doc:"Name in the IANA time zone database; UTC if not given. Days, weeks and hours are those of its clocks. Statistics of long ago are kept by the hour, or the day, in UTC; where they do not fit the answer is 400 and says from when on they do." example:"Europe/Berlin"`
 }
 
 func (p WindowParams) request(granularity string) analytics.WindowRequest {

@@ -87,8 +87,7 @@ func findPeriods(ctx context.Context, tx pgx.Tx, many string, args ...any) ([]pe
 const takeRows = `
 DELETE FROM usage_counts s USING unnest($1::int[], $2::smallint[], $3::smallint[], $4::timestamptz[]) AS p (key, grain, vantage, bucket)
 WHERE s.key = p.key AND s.grain = p.grain AND s.vantage = p.vantage AND s.bucket = p.bucket AND s.bucket >= $5 AND s.bucket <= $6
-RETURNING s.key, s.grain, s.vantage, s.bucket, s.dimension, s.value, s.count, s.errors, s.payments, s.agents, s.services,
-	s.duration_us, s.volume::text[], s.fees::text[], s.latency, s.seen`
+RETURNING ` + countsFields
 
 // mergePeriods replaces the rows of periods by one each, or as few as they fit in.
 func mergePeriods(ctx context.Context, tx pgx.Tx, periods []period) error {

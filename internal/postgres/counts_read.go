@@ -9,6 +9,10 @@ import (
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
+// countsFields are the columns of a row s of usage_counts as countsRow reads them.
+const countsFields = `s.key, s.grain, s.vantage, s.bucket, s.dimension, s.value, s.count, s.errors, s.payments, s.agents, s.services,
+	s.duration_us, s.volume::text[], s.fees::text[], s.latency, s.seen`
+
 // countsRow is a row of usage_counts. Arrays may end early, or be NULL.
 type countsRow struct {
 	period                            period

@@ -24,19 +24,23 @@ type Config struct {
 	// Window is the accepted span of event times: partitions are kept ready for it. Zero means
 	// usage.DefaultWindow.
 	Window usage.Window
-	// MaxConns bounds the connections of each of the two pools. Zero means 8.
+	// MaxConns bounds the connections of each of the two pools for writing and reading. Zero means 8.
 	MaxConns int32
+	// Retention is what [DB.Maintain] keeps. Zero means DefaultRetention, for processes that drop nothing.
+	Retention Retention
 	// ReadTimeout ends a statement of the reading pool. Zero means 30 seconds.
 	ReadTimeout time.Duration
 }
 
 // DB is one database with its schema up to date.
 //
-// It has two pools, so that a burst of questions never keeps a writer waiting for a connection.
+// It has three pools, so that neither a burst of questions nor a job keeps a writer waiting for a connection.
 type DB struct {
 	window     usage.Window
+	retention  Retention
 	ingest     *pgxpool.Pool
 	read       *pgxpool.Pool
+	jobs       *pgxpool.Pool
 	partitions atomic.Pointer[coverage]
 }
 
@@ -44,6 +48,8 @@ type DB struct {
 const (
 	writeTimeout = 60 * time.Second
 	lockTimeout  = 10 * time.Second
+	// jobConns are enough for every job at once, and for those who plan them.
+	jobConns = 6
 )
 
 // Open connects, migrates the schema and creates the partitions for the accepted window. Any number of processes
@@ -55,8 +61,14 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.ReadTimeout == 0 {
 		cfg.ReadTimeout = 30 * time.Second
 	}
-	db := &DB{window: cfg.Window}
-	var err error
+	db := &DB{window: cfg.Window, retention: cfg.Retention}
+	if cfg.Retention == (Retention{}) {
+		db.retention = DefaultRetention
+	}
+	err := errors.Join(db.retention.Check(db.window)...)
+	if err != nil {
+		return nil, err
+	}
 	if db.ingest, err = newPool(ctx, cfg, "mirrorball ingest", writeTimeout); err != nil {
 		return nil, err
 	}
@@ -65,15 +77,35 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		db.Close()
 		return nil, err
 	}
-	if err := db.migrate(ctx); err != nil {
+	jobs := cfg
+	jobs.MaxConns = jobConns
+	if db.jobs, err = newPool(ctx, jobs, "mirrorball jobs", jobTimeout); err != nil {
 		db.Close()
 		return nil, err
 	}
-	if err := db.createPartitions(ctx, time.Now()); err != nil {
+	if err := db.prepare(ctx, cfg.Retention != (Retention{})); err != nil {
 		db.Close()
 		return nil, err
 	}
 	return db, nil
+}
+
+// prepare makes the schema and the partitions. A process that drops data, or takes it in, has to fit what was dropped before.
+func (db *DB) prepare(ctx context.Context, drops bool) error {
+	if err := db.migrate(ctx); err != nil {
+		return err
+	}
+	now := time.Now()
+	if drops {
+		b, err := db.borders(ctx)
+		if err != nil {
+			return err
+		}
+		if err := b.check(db.window, now); err != nil {
+			return err
+		}
+	}
+	return db.createPartitions(ctx, now)
 }
 
 // newPool makes a pool whose sessions are the same whatever the server's defaults are.
@@ -121,6 +153,9 @@ func (db *DB) Close() {
 	}
 	if db.read != nil {
 		db.read.Close()
+	}
+	if db.jobs != nil {
+		db.jobs.Close()
 	}
 }
 

@@ -3,16 +3,20 @@ package postgres
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 )
 
-// maintenanceInterval leaves two weeks' worth of tries before a missing partition matters.
-const maintenanceInterval = time.Hour
+// partitionsInterval is how often a process looks which partitions there are: another one may have made or dropped them.
+const partitionsInterval = time.Hour
 
-// Maintain keeps partitions ready and merges what was appended until ctx ends. What fails is reported and tried again at the
-// next turn.
+// Maintain runs the jobs of the database, together with all other processes that do, and keeps what everybody did merged, until
+// ctx ends. What fails is reported and tried again at its next turn.
 func (db *DB) Maintain(ctx context.Context, report func(error)) {
-	hourly := time.NewTicker(maintenanceInterval)
+	var running sync.WaitGroup
+	defer running.Wait()
+	running.Go(func() { db.runJobs(ctx, report) })
+	hourly := time.NewTicker(partitionsInterval)
 	defer hourly.Stop()
 	often := time.NewTicker(compactTogetherInterval)
 	defer often.Stop()
@@ -21,8 +25,8 @@ func (db *DB) Maintain(ctx context.Context, report func(error)) {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-hourly.C:
-			err = errors.Join(db.createPartitions(ctx, now), db.compactSingle(ctx, now))
+		case <-hourly.C:
+			err = db.findPartitions(ctx)
 		case now := <-often.C:
 			err = errors.Join(db.compactTogether(ctx, now), db.compactLedger(ctx, now))
 		}

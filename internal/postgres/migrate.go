@@ -5,10 +5,13 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"log/slog"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
 )
 
 //go:embed migrations/*.sql
@@ -19,6 +22,8 @@ const (
 	lockMigrations  int64 = 0x64697363_00000001
 	lockMaintenance int64 = 0x64697363_00000002
 	lockCompaction  int64 = 0x64697363_00000003
+	lockDropping    int64 = 0x64697363_00000004
+	lockRollUp      int64 = 0x64697363_00000005
 	// lockQuarantineClass is the first half of a lock of which the key is the second.
 	lockQuarantineClass int32 = 0x64697363
 )
@@ -45,8 +50,20 @@ func (db *DB) migrate(ctx context.Context) error {
 		if _, err := provider.Up(ctx); err != nil {
 			return fmt.Errorf("cannot migrate the schema: %w", public(err))
 		}
-		return nil
+		return db.migrateJobs(ctx)
 	})
+}
+
+// migrateJobs makes the tables of River, which bring their own migrations.
+func (db *DB) migrateJobs(ctx context.Context) error {
+	migrator, err := rivermigrate.New(riverpgxv5.New(db.jobs), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return fmt.Errorf("cannot read the migrations of the jobs: %w", err)
+	}
+	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return fmt.Errorf("cannot migrate the tables of the jobs: %w", public(err))
+	}
+	return nil
 }
 
 // withLock runs fn while this session holds an advisory lock. The lock ends with the session, so a process

@@ -57,7 +57,13 @@ func (db *DB) createPartitions(ctx context.Context, now time.Time) error {
 			return err
 		}
 		var failed error
-		for _, p := range wanted(now.Add(-db.window.Past), now.Add(db.window.Future+partitionLead)) {
+		b, err := db.borders(ctx)
+		if err != nil {
+			return err
+		}
+		// What has been dropped stays so: an event that comes again after that would count twice.
+		oldest := later(now.Add(-db.window.Past), b.sealed)
+		for _, p := range wanted(oldest, now.Add(db.window.Future+partitionLead)) {
 			if slices.Contains(existing, p.name) {
 				continue
 			}
@@ -72,10 +78,19 @@ func (db *DB) createPartitions(ctx context.Context, now time.Time) error {
 	})
 }
 
+// findPartitions looks which partitions there are.
+func (db *DB) findPartitions(ctx context.Context) error {
+	existing, err := db.existingPartitions(ctx)
+	if err == nil {
+		db.partitions.Store(coverageOf(existing))
+	}
+	return err
+}
+
 func (db *DB) existingPartitions(ctx context.Context) ([]string, error) {
 	const list = `
 		SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-		WHERE i.inhparent IN ('audit_logs'::regclass, 'usage_counts'::regclass)`
+		WHERE i.inhparent IN ('audit_logs'::regclass, 'usage_counts'::regclass) AND NOT i.inhdetachpending`
 	rows, err := db.ingest.Query(ctx, list)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list partitions: %w", public(err))

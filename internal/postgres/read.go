@@ -68,7 +68,11 @@ func (r *Reader) keysOf(ctx context.Context, s analytics.Subject) ([]int32, erro
 
 // readError tells failures that pass from others.
 func readError(err error) error {
-	if err != nil && away(err) {
+	var parameter *analytics.ParameterError
+	switch {
+	case errors.As(err, &parameter):
+		return parameter
+	case err != nil && away(err):
 		return analytics.ErrUnavailable
 	}
 	return public(err)

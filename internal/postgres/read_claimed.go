@@ -12,7 +12,7 @@ const claimedPayments = `
 SELECT d.value, sum(c.count)::bigint AS payments, sum(c.volume)::text, sum(c.fees)::text
 FROM usage_counts s` + unnestCells + `
 JOIN dictionary d ON d.id = c.value
-WHERE s.key = ANY($1) AND s.grain = 0 AND s.bucket >= $2 AND s.bucket < $3 AND c.dimension = 8
+WHERE s.key = ANY($1) AND ` + anyGrain + ` AND s.bucket >= $2 AND s.bucket < $3 AND c.dimension = 8
 GROUP BY d.value
 ORDER BY payments DESC, d.value`
 

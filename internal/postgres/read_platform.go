@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -16,6 +15,7 @@ func (r *Reader) Platform(ctx context.Context, q analytics.PlatformQuestion) (*a
 	p := &analytics.Platform{Window: q.Window, Growth: make([]analytics.Growth, len(q.Window.Periods))}
 	err := r.db.ReadAs(ctx, Scope{All: true}, func(tx pgx.Tx) error {
 		var b pgx.Batch
+		queueFit(&b, q.Window)
 		sums := newTogether(r.counted)
 		r.queuePlatform(&b, q, sums)
 		r.queueNobody(&b, q, p)
@@ -34,15 +34,14 @@ func (r *Reader) Platform(ctx context.Context, q analytics.PlatformQuestion) (*a
 }
 
 // everybodysCounts are the rows of what all users' keys of an environment ($1) did together between $2 and $3: whole UTC
-// days, from $4 to $5, by the day, and what is before and after them by the quarter of an hour.
+// days, from $4 to $5, by the day, and what is before and after them by the quarter of an hour, or the hour.
 const everybodysCounts = `
 	SELECT * FROM usage_counts WHERE key = $1 AND grain = 2 AND bucket >= $4 AND bucket < $5
-	UNION ALL SELECT * FROM usage_counts WHERE key = $1 AND grain = 0 AND bucket >= $2 AND bucket < $4
-	UNION ALL SELECT * FROM usage_counts WHERE key = $1 AND grain = 0 AND bucket >= $5 AND bucket < $3`
+	UNION ALL SELECT * FROM usage_counts WHERE key = $1 AND grain IN (0, 1) AND bucket >= $2 AND bucket < $4
+	UNION ALL SELECT * FROM usage_counts WHERE key = $1 AND grain IN (0, 1) AND bucket >= $5 AND bucket < $3`
 
 // spans are the parameters of everybodysCounts.
 func spans(environment string, w analytics.Window) []any {
-	const day = 24 * time.Hour
 	key := everyLiveKey
 	if environment == apikey.Sandbox {
 		key = everySandboxed
@@ -118,7 +117,7 @@ func organizationsOf(ctx context.Context, tx pgx.Tx, shares []*sum) (map[int32]a
 const nobodysRequests = `
 SELECT coalesce(sum(c.count), 0)::bigint, coalesce(sum(c.errors), 0)::bigint
 FROM usage_counts s` + unnestCells + `
-WHERE s.key = 0 AND s.grain = 0 AND s.bucket >= $1 AND s.bucket < $2 AND s.vantage = $3 AND c.dimension = 0`
+WHERE s.key = 0 AND ` + anyGrain + ` AND s.bucket >= $1 AND s.bucket < $2 AND s.vantage = $3 AND c.dimension = 0`
 
 func (r *Reader) queueNobody(b *pgx.Batch, q analytics.PlatformQuestion, p *analytics.Platform) {
 	b.Queue(nobodysRequests, q.Window.Start, q.Window.End, r.counted).QueryRow(func(row pgx.Row) error {

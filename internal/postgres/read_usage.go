@@ -29,6 +29,7 @@ func (r *Reader) usageOf(ctx context.Context, scope Scope, keys []int32, q analy
 	u := &analytics.Usage{Window: q.Window, Series: make([]analytics.Counts, len(q.Window.Periods))}
 	err := r.db.ReadAs(ctx, scope, func(tx pgx.Tx) error {
 		var b pgx.Batch
+		queueFit(&b, q.Window)
 		queueUsage(&b, r.counted, keys, q, u)
 		queueClaimed(&b, keys, q.Window, &u.Claimed)
 		queueAgents(&b, r.counted, keys, q.Window, &u.UniqueAgents)
@@ -53,7 +54,7 @@ WITH sums AS (
 		coalesce(sum(c.payments), 0) AS payments, coalesce(sum(c.agents), 0) AS agents, coalesce(sum(c.services), 0) AS services,
 		sum(c.volume) AS volume, sum(c.fees) AS fees
 	FROM usage_counts s` + unnestCells + `
-	WHERE s.key = ANY($1) AND s.grain = 0 AND s.bucket >= $2 AND s.bucket < $3 AND s.vantage IN (0, $4) AND c.dimension < 8
+	WHERE s.key = ANY($1) AND ` + anyGrain + ` AND s.bucket >= $2 AND s.bucket < $3 AND s.vantage IN (0, $4) AND c.dimension < 8
 	GROUP BY 1, 2, 3
 ), ranked AS (
 	SELECT sums.*, d.value AS name, row_number() OVER (PARTITION BY dimension ORDER BY count DESC, d.value) AS rank
@@ -76,7 +77,7 @@ SELECT endpoint, array_agg(slot ORDER BY slot), array_agg(count ORDER BY slot)
 FROM (
 	SELECT s.value[l >> 23] AS endpoint, l >> 13 & 1023 AS slot, sum(l & 8191) AS count
 	FROM usage_counts s CROSS JOIN LATERAL unnest(s.latency) AS l
-	WHERE s.key = ANY($1) AND s.grain = 0 AND s.bucket >= $2 AND s.bucket < $3 AND s.vantage = $4
+	WHERE s.key = ANY($1) AND ` + anyGrain + ` AND s.bucket >= $2 AND s.bucket < $3 AND s.vantage = $4
 	GROUP BY 1, 2
 ) AS merged
 GROUP BY endpoint`

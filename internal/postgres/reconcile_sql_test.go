@@ -165,7 +165,8 @@ SELECT coalesce(json_agg(json_build_object('key', coalesce(k.id, ''), 'bucket', 
 		'value', '', 'stored', ARRAY[a.last::text], 'counted', ARRAY[c.last::text])
 		ORDER BY key, vantage), '[]')
 FROM key_activity a FULL JOIN counted c USING (key, vantage) LEFT JOIN api_keys k ON k.seq = key
-WHERE a.last IS DISTINCT FROM c.last`
+WHERE a.last IS DISTINCT FROM c.last
+	AND NOT (c.last IS NULL AND a.last < (SELECT quarters_from FROM retention)) -- rolled up since`
 
 // oracle compares in SQL: slowly, and with no code in common with the recount but the columns of the tables.
 func oracle(ctx context.Context, tx pgx.Tx) (*Report, error) {

@@ -87,10 +87,7 @@ func TestRepairLeavesDaysAlone(t *testing.T) {
 	const days = `SELECT string_agg(DISTINCT bucket::date::text, ' ' ORDER BY bucket::date::text) FROM usage_counts`
 	require.Equal(t, noon.AddDate(0, 0, -1).Format(time.DateOnly), text(t, db, days))
 
-	_, err = db.Pool().Exec(t.Context(), `CREATE TABLE IF NOT EXISTS retention (sealed_before timestamptz)`)
-	require.NoError(t, err)
-	_, err = db.Pool().Exec(t.Context(), `WITH gone AS (DELETE FROM retention) INSERT INTO retention (sealed_before) VALUES ($1)`,
-		noon.AddDate(0, 0, -1).Truncate(24*time.Hour))
+	_, err = db.Pool().Exec(t.Context(), `UPDATE retention SET sealed_before = $1`, noon.AddDate(0, 0, -1).Truncate(24*time.Hour))
 	require.NoError(t, err)
 	_, err = db.Pool().Exec(t.Context(), `DELETE FROM audit_logs WHERE time < $1`, noon.AddDate(0, 0, -1).Truncate(24*time.Hour))
 	require.NoError(t, err)

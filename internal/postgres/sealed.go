@@ -16,10 +16,6 @@ func sealedBefore(ctx context.Context, tx pgx.Tx) (sealed time.Time, err error) 
 	if _, err := tx.Exec(ctx, `LOCK TABLE ONLY audit_logs IN ACCESS SHARE MODE`); err != nil {
 		return sealed, err
 	}
-	var exists bool
-	if err := tx.QueryRow(ctx, `SELECT to_regclass('retention') IS NOT NULL`).Scan(&exists); err != nil || !exists {
-		return sealed, err
-	}
 	err = tx.QueryRow(ctx, `SELECT sealed_before FROM retention`).Scan(&sealed)
 	return sealed, err
 }

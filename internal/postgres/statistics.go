@@ -18,8 +18,12 @@ type grain int16
 
 const (
 	grainQuarter grain = 0 // of an hour
+	grainHour    grain = 1
 	grainDay     grain = 2 // UTC
 )
+
+// micros is the length.
+func (g grain) micros() int64 { return [...]int64{bucketMicros, hourMicros, dayMicros}[g] }
 
 // period names what a row of usage_counts is about.
 type period struct {
@@ -104,6 +108,7 @@ func (s statistics) at(p period) *tally {
 
 const (
 	bucketMicros = int64(usage.BucketWidth / time.Microsecond)
+	hourMicros   = int64(time.Hour / time.Microsecond)
 	dayMicros    = int64(24 * time.Hour / time.Microsecond)
 )
 

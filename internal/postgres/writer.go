@@ -98,7 +98,12 @@ func (w *Writer) Write(ctx context.Context, batch *usage.Batch) (usage.Receipt, 
 
 // pause waits a little, at random, so that two transactions do not meet again; false when ctx ended.
 func pause(ctx context.Context, try int) bool {
-	timer := time.NewTimer(time.Duration(try) * time.Duration(1+rand.IntN(10)) * time.Millisecond)
+	return pauseFor(ctx, time.Duration(try)*time.Duration(1+rand.IntN(10))*time.Millisecond)
+}
+
+// pauseFor is false when ctx ended.
+func pauseFor(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

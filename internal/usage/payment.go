@@ -54,11 +54,35 @@ func ParseAmount(s string) (decimal.Decimal, error) {
 	if !plainDecimal(s) {
 		return decimal.Zero, ErrBadAmount
 	}
+	if d, ok := shortDecimal(s); ok {
+		return d, nil
+	}
 	d, err := decimal.NewFromString(s)
 	if err != nil {
 		return decimal.Zero, ErrBadAmount
 	}
 	return d, nil
+}
+
+// shortDecimal reads a plain decimal whose digits fit into an int64, as those of nearly all amounts do.
+func shortDecimal(s string) (decimal.Decimal, bool) {
+	const maxDigits = 18
+	if len(s) > maxDigits+len(".") {
+		return decimal.Zero, false
+	}
+	var digits int64
+	var n, places int32
+	for i := range len(s) {
+		if s[i] == '.' {
+			places = int32(len(s) - i - 1)
+			continue
+		}
+		digits, n = digits*10+int64(s[i]-'0'), n+1
+	}
+	if n > maxDigits {
+		return decimal.Zero, false
+	}
+	return decimal.New(digits, -places), true
 }
 
 // plainDecimal reports whether s is digits, optionally with a point and more digits, within the bounds.

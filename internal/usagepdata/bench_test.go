@@ -31,9 +31,11 @@ func BenchmarkFromTraces(b *testing.B) {
 	b.Run("spans_512", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if batch := FromTraces(td, options); len(batch.Events) != 512 {
+			batch := FromTraces(td, options)
+			if len(batch.Events) != 512 {
 				b.Fatal(batch.Rejections)
 			}
+			Release(batch)
 		}
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*512), "ns/span")
 	})

@@ -40,12 +40,16 @@ func (h *httpCall) endpoint() string {
 }
 
 // cleanRoute takes off what is no part of a route: a query, and the method in a pattern of Go's ServeMux.
-func cleanRoute(s string) string {
-	s = withoutQuery(s)
+func cleanRoute(given string) string {
+	s := withoutQuery(given)
 	if m, pattern, ok := strings.Cut(s, " "); ok && method(m) != otherMethod {
 		s = strings.TrimLeft(pattern, " ")
 	}
-	return usage.Sanitize(s, usage.MaxRoute)
+	s = usage.Sanitize(s, usage.MaxRoute)
+	if len(s) < len(given) {
+		s = strings.Clone(s) // lets go of the query, however long
+	}
+	return s
 }
 
 func withoutQuery(s string) string {

@@ -24,37 +24,63 @@ type group struct {
 
 // rejections gathers what was refused. Reasons that are not kept become one rejection to a reporter.
 type rejections struct {
-	list   []usage.Rejection
-	counts map[group]int // records refused so far
-	rest   map[group]int // index in list of the rejection that counts those not kept in full
+	list []usage.Rejection
+	kept map[group]int // records kept in full so far
+	rest map[group]int // index in list of the rejection that counts the others
 }
 
 // add counts a refused record. detail and record are called only for records that are kept in full.
 func (r *rejections) add(reporter string, reason usage.Reason, detail, record func() string) {
 	g := group{reporter, reason}
-	if r.counts == nil {
-		r.counts, r.rest = make(map[group]int), make(map[group]int)
-	}
-	r.counts[g]++
-	if reason.Kept() && r.counts[g] <= maxQuarantined {
-		r.list = append(r.list, usage.Rejection{
-			ReporterID: reporter, Reason: reason, Count: 1,
-			Detail: usage.Sanitize(redacted(detail()), usage.MaxDetail),
-			Record: record(),
-		})
+	if !r.keeps(g) {
+		r.count(g, 1)
 		return
 	}
+	r.keep(g, usage.Rejection{
+		ReporterID: reporter, Reason: reason, Count: 1,
+		Detail: usage.Sanitize(redacted(detail()), usage.MaxDetail),
+		Record: record(),
+	})
+}
+
+// join takes over what others gathered.
+func (r *rejections) join(others []usage.Rejection) {
+	for _, other := range others {
+		g := group{other.ReporterID, other.Reason}
+		if other.Record != "" && r.keeps(g) {
+			r.keep(g, other)
+		} else {
+			r.count(g, other.Count)
+		}
+	}
+}
+
+// keeps reports whether one more record of a group is kept in full.
+func (r *rejections) keeps(g group) bool { return g.reason.Kept() && r.kept[g] < maxQuarantined }
+
+func (r *rejections) keep(g group, one usage.Rejection) {
+	if r.kept == nil {
+		r.kept = make(map[group]int)
+	}
+	r.kept[g]++
+	r.list = append(r.list, one)
+}
+
+func (r *rejections) count(g group, n int) {
 	i, ok := r.rest[g]
 	if !ok {
+		if r.rest == nil {
+			r.rest = make(map[group]int)
+		}
 		i = len(r.list)
 		r.rest[g] = i
-		more := usage.Rejection{ReporterID: reporter, Reason: reason}
-		if reason.Kept() {
+		more := usage.Rejection{ReporterID: g.reporter, Reason: g.reason}
+		if g.reason.Kept() {
 			more.Detail = fmt.Sprintf("further records like the %d before", maxQuarantined)
 		}
 		r.list = append(r.list, more)
 	}
-	r.list[i].Count++
+	r.list[i].Count += n
 }
 
 // refused is the JSON form of a record in quarantine: enough to see what was sent.

@@ -24,8 +24,11 @@ type facts struct {
 func (r *request) clean(m pcommon.Map) facts {
 	var f facts
 	remove := false
+	i := 0
 	for name, v := range m.All() {
-		switch classify(name) {
+		class := r.names.classify(i, name)
+		i++
+		switch class {
 		case secret, stamp, identity:
 			remove = true
 			continue
@@ -44,10 +47,6 @@ func (r *request) clean(m pcommon.Map) facts {
 		case userAgent:
 			f.userAgent = v.Str()
 		}
-		if holdsKey(name) {
-			remove = true
-			continue
-		}
 		r.value(v, 0)
 	}
 	if remove {
@@ -62,6 +61,10 @@ func (r *request) name(f *facts, hex string) {
 		return
 	}
 	f.named = true
+	if owner, seen := r.named[hex]; seen {
+		f.key = owner
+		return
+	}
 	fp, err := apikey.ParseFingerprint(hex)
 	if r.trusted {
 		if err == nil {
@@ -77,10 +80,6 @@ func (r *request) remove(m pcommon.Map) {
 	type claim struct{ name, value string }
 	var claims []claim
 	m.RemoveIf(func(name string, v pcommon.Value) bool {
-		if holdsKey(name) {
-			r.redacted++
-			return true
-		}
 		switch classify(name) {
 		case secret:
 			r.redacted++

@@ -12,7 +12,7 @@ type class uint8
 
 const (
 	plain       class = iota
-	secret            // carries credentials by its name; never kept
+	secret            // carries credentials by its name, or in it; never kept
 	stamp             // the collector's own; never taken from a sender
 	identity          // says who somebody is; kept as a claim
 	place             // says where somebody is; kept as a claim unless the sender is trusted
@@ -21,10 +21,34 @@ const (
 	userAgent
 )
 
-// classify runs once for each attribute of each record, so it looks at the first byte before it compares.
+// maxNames is how many places of [names] are kept. Records with more attributes are rare.
+const maxNames = 64
+
+// names are the names that the record before had, in order. Most records of a request come from the same code, so a name
+// stands where it stood before, and to compare it is cheaper than to look at it anew.
+type names [maxNames]struct {
+	name  string
+	class class
+}
+
+// classify is [classify] for the name at place i.
+func (n *names) classify(i int, name string) class {
+	if i >= maxNames {
+		return classify(name)
+	}
+	if n[i].name != name {
+		n[i].name, n[i].class = name, classify(name)
+	}
+	return n[i].class
+}
+
+// classify looks at the first byte before it compares. The class of "" is plain, as it is for [names] without a record.
 func classify(name string) class {
 	if name == "" {
 		return plain
+	}
+	if holdsKey(name) {
+		return secret
 	}
 	switch name[0] {
 	case 'c':

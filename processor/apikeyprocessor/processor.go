@@ -88,18 +88,28 @@ func (p *apiKeyProcessor) begin(ctx context.Context, attributes iter.Seq[pcommon
 // resolve looks up the owners of all keys that the request names.
 func (r *request) resolve(ctx context.Context, keys *apikey.Verifier, attributes iter.Seq[pcommon.Map]) error {
 	r.owners = make(map[apikey.Fingerprint]*apikey.Identity)
-	last := ""
+	r.named = make(map[string]*apikey.Identity)
 	for m := range attributes {
 		v, ok := m.Get(usageconv.APIKeyFingerprint)
-		if !ok || v.Str() == last {
+		if !ok {
 			continue
 		}
-		last = v.Str()
-		if f, err := apikey.ParseFingerprint(last); err == nil {
-			r.owners[f] = nil
+		if _, seen := r.named[v.Str()]; seen {
+			continue
+		}
+		if f, err := apikey.ParseFingerprint(v.Str()); err == nil {
+			r.named[v.Str()], r.owners[f] = nil, nil
 		}
 	}
-	return keys.ByFingerprints(ctx, r.owners)
+	if err := keys.ByFingerprints(ctx, r.owners); err != nil {
+		return err
+	}
+	for text := range r.named {
+		if f, err := apikey.ParseFingerprint(text); err == nil {
+			r.named[text] = r.owners[f]
+		}
+	}
+	return nil
 }
 
 // end reports what was done.

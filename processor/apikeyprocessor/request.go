@@ -2,6 +2,7 @@ package apikeyprocessor
 
 import (
 	"net/netip"
+	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -18,8 +19,14 @@ type request struct {
 	countries *geo.Countries
 	// client and country are the caller's, for senders that are not trusted.
 	client, country string
-	// owners are the keys that a trusted sender's records name; nil for those that are not registered.
+	// owners are the keys that a trusted sender's records name; nil for those that are not registered. named are the same
+	// by the text that names them, so that each is read once.
 	owners map[apikey.Fingerprint]*apikey.Identity
+	named  map[string]*apikey.Identity
+	// agents and places are what User-Agents and addresses were found to mean; many records of a request have the same.
+	agents map[string]sdk
+	places map[string]string
+	names  names
 
 	// inherited is what the resource at hand says, for records that say nothing of their own.
 	inherited facts
@@ -50,13 +57,39 @@ func (r *request) resource(res pcommon.Resource) {
 func (r *request) record(m pcommon.Map) {
 	f := r.identify(m)
 	if !f.sdk && !r.inherited.sdk && f.userAgent != "" {
-		stampSDK(m, f.userAgent)
+		stampSDK(m, r.agent(f.userAgent))
 	}
 	if r.trusted && f.client != "" {
-		if a, err := netip.ParseAddr(f.client); err == nil {
-			put(m, usageconv.GeoCountry, r.countries.Country(a))
-		}
+		put(m, usageconv.GeoCountry, r.place(f.client))
 	}
+}
+
+// agent is the SDK that a User-Agent names. What is cut out of it is a copy, so that it keeps no long header in memory.
+func (r *request) agent(userAgent string) sdk {
+	s, ok := r.agents[userAgent]
+	if !ok {
+		s, _ = parseUserAgent(strings.Clone(userAgent[:min(len(userAgent), maxUserAgent)]))
+		if r.agents == nil {
+			r.agents = make(map[string]sdk)
+		}
+		r.agents[userAgent] = s
+	}
+	return s
+}
+
+// place is the country of an address.
+func (r *request) place(client string) string {
+	country, ok := r.places[client]
+	if !ok {
+		if a, err := netip.ParseAddr(client); err == nil {
+			country = r.countries.Country(a)
+		}
+		if r.places == nil {
+			r.places = make(map[string]string)
+		}
+		r.places[client] = country
+	}
+	return country
 }
 
 // identify cleans a record, and stamps on it whose it is when that is not the sender's.

@@ -16,14 +16,10 @@ const (
 	maxLanguage  = 16
 )
 
-// sdk is an SDK as a User-Agent names it. The language may be unknown.
+// sdk is an SDK as a User-Agent names it. The language may be unknown; without a name there is none.
 type sdk struct{ name, version, language string }
 
-func stampSDK(m pcommon.Map, userAgent string) {
-	s, ok := parseUserAgent(userAgent)
-	if !ok {
-		return
-	}
+func stampSDK(m pcommon.Map, s sdk) {
 	put(m, usageconv.SDKName, s.name)
 	put(m, usageconv.SDKVersion, s.version)
 	put(m, usageconv.SDKLanguage, s.language)
