@@ -29,23 +29,36 @@ func (at allowance) compare(o allowance) int {
 
 func (at allowance) date() time.Time { return time.Unix(int64(at.day)*86_400, 0).UTC() }
 
-// values are dictionary ids by domain.
-type values [domainEnd][]int32
+// values are dictionary ids by domain, in one piece: a busy platform has some for each of its keys.
+type values struct {
+	ids  []int32           // ascending within a domain, one domain after the other
+	ends [domainEnd]uint32 // where the ids of each domain end
+}
 
-// has expects ascending ids.
-func (v *values) has(d domain, id int32) bool {
+func (v *values) of(d domain) []int32 {
 	if v == nil {
-		return false
+		return nil
 	}
-	_, found := slices.BinarySearch(v[d], id)
+	return v.ids[v.ends[d-1]:v.ends[d]]
+}
+
+func (v *values) has(d domain, id int32) bool {
+	_, found := slices.BinarySearch(v.of(d), id)
 	return found
 }
 
-func (v *values) len(d domain) int {
-	if v == nil {
-		return 0
+func (v *values) len(d domain) int { return len(v.of(d)) }
+
+// insert adds an id unless it is there.
+func (v *values) insert(d domain, id int32) {
+	place, found := slices.BinarySearch(v.of(d), id)
+	if found {
+		return
 	}
-	return len(v[d])
+	v.ids = slices.Insert(v.ids, int(v.ends[d-1])+place, id)
+	for ; d < domainEnd; d++ {
+		v.ends[d]++
+	}
 }
 
 // admissions decide which values of a key are told apart on a day. What was admitted stays admitted, so remembered
@@ -55,33 +68,27 @@ type admissions struct {
 	known *otter.Cache[allowance, *values] // ids ascend; not to be changed
 }
 
-// maxAdmissionIDs bounds the memory of the cache, at 4 bytes an id.
-const maxAdmissionIDs = 8 << 20
+// maxAdmissionBytes bounds the memory of the cache. Forty values to a key are usual, so that 40,000 keys fit in on their day.
+const maxAdmissionBytes = 16 << 20
 
 func newAdmissions(limit int) *admissions {
 	return &admissions{limit: limit, known: otter.Must(&otter.Options[allowance, *values]{
-		MaximumWeight: maxAdmissionIDs,
-		Weigher: func(_ allowance, v *values) uint32 {
-			weight := 96 // the slices, and what the cache itself takes
-			for _, ids := range v {
-				weight += len(ids)
-			}
-			return uint32(weight)
-		},
-		Executor: inline,
+		MaximumWeight: maxAdmissionBytes,
+		Weigher:       func(_ allowance, v *values) uint32 { return uint32(4*cap(v.ids)) + 240 }, // and what the cache itself takes
+		Executor:      inline,
 	})}
 }
 
 // admitted is what one transaction knows of allowances.
 type admitted map[allowance]*values
 
-// asked are values that are neither admitted nor refused by what is known.
-type asked map[allowance]*values
+// asked are ids by domain that are neither admitted nor refused by what is known.
+type asked map[allowance]*[domainEnd][]int32
 
 func (a asked) add(at allowance, d domain, id int32) {
 	v := a[at]
 	if v == nil {
-		v = &values{}
+		v = &[domainEnd][]int32{}
 		a[at] = v
 	}
 	if !slices.Contains(v[d], id) {

@@ -33,9 +33,9 @@ func (a *admissions) grow(ctx context.Context, tx pgx.Tx, view admitted, missing
 	for at, more := range missing {
 		for d, ids := range more {
 			for _, id := range ids {
-				place, found := slices.BinarySearch(view[at][d], id)
-				if !found && len(view[at][d]) < a.limit {
-					view[at][d] = slices.Insert(view[at][d], place, id)
+				known := view[at]
+				if !known.has(domain(d), id) && known.len(domain(d)) < a.limit {
+					known.insert(domain(d), id)
 					grown.add(at, domain(d), id)
 				}
 			}
@@ -58,7 +58,7 @@ func (a asked) write(ctx context.Context, tx pgx.Tx) error {
 	var keys, numbers []int32
 	var days []time.Time
 	for at, more := range a {
-		for _, number := range more.flat() {
+		for _, number := range flat(more) {
 			keys, days, numbers = append(keys, at.key), append(days, at.date()), append(numbers, number)
 		}
 	}
@@ -70,9 +70,9 @@ func (a asked) write(ctx context.Context, tx pgx.Tx) error {
 }
 
 // flat is the form of admissions.admitted: the ids of a domain after the negated number of the domain.
-func (v *values) flat() []int32 {
+func flat(more *[domainEnd][]int32) []int32 {
 	var numbers []int32
-	for d, ids := range v {
+	for d, ids := range more {
 		if len(ids) > 0 {
 			numbers = append(append(numbers, -int32(d)), ids...)
 		}
@@ -82,18 +82,21 @@ func (v *values) flat() []int32 {
 
 // parse reads any number of flat values one after the other.
 func parse(numbers []int32) *values {
-	v, d := &values{}, domain(0)
+	var lists [domainEnd][]int32
+	d := domain(0)
 	for _, n := range numbers {
-		if n < 0 {
+		switch {
+		case n < 0:
 			d = domain(-n)
-			continue
-		}
-		if d < domainEnd {
-			v[d] = append(v[d], n)
+		case d > 0 && d < domainEnd:
+			lists[d] = append(lists[d], n)
 		}
 	}
-	for _, ids := range v {
+	v := &values{ids: make([]int32, 0, len(numbers))}
+	for d, ids := range lists {
 		slices.Sort(ids)
+		v.ids = append(v.ids, ids...)
+		v.ends[d] = uint32(len(v.ids))
 	}
 	return v
 }
