@@ -120,8 +120,8 @@ func newRecords(n int) []record {
 // release gives the records back; nothing may use the delivery any more.
 func (d *delivery) release() {
 	clear(d.all) // what they point to is not to be kept
-	d.all = d.all[:0]
-	recordSlices.Put(&d.all)
+	empty := d.all[:0]
+	recordSlices.Put(&empty) // and not the address of a field, which would keep the delivery
 }
 
 // sender is the key that a record is booked under in the ledger.

@@ -116,7 +116,7 @@ func periodOf(r *record) period {
 	return period{key: r.key, vantage: r.event.Vantage, bucket: r.micros - mod(r.micros, bucketMicros)}
 }
 
-// count counts sorted events by key. The recount in reconcile.go says the same in SQL.
+// count counts sorted events by key. reconcile_recount.go says the same once more, on its own.
 func count(records []*record) statistics {
 	s := statistics{}
 	var last period
