@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Rows of usage_counts and ingest_ledger only ever add up, so any of them may be merged at any time: it changes no sum, and
@@ -25,32 +26,30 @@ const (
 // These find periods that begin from $1 to $2 and have more than $7 rows, in the order of the index after a period ($3 to $6).
 // Periods that begin before $1 are too old to get more rows.
 const (
-	manyTogether = `
-SELECT key, grain, vantage, bucket FROM usage_counts
-WHERE key < 0 AND bucket >= $1 AND bucket < $2 AND (key, grain, vantage, bucket) > ($3, $4, $5, $6)
-GROUP BY 1, 2, 3, 4 HAVING count(*) > $7 ORDER BY 1, 2, 3, 4 LIMIT $8`
-	manySingle = `
-SELECT key, grain, vantage, bucket FROM usage_counts
-WHERE key >= 0 AND bucket >= $1 AND bucket < $2 AND (key, grain, vantage, bucket) > ($3, $4, $5, $6)
+	manyTogether = `SELECT key, grain, vantage, bucket FROM usage_counts WHERE key < 0 ` + haveMany
+	manySingle   = `SELECT key, grain, vantage, bucket FROM usage_counts WHERE key >= 0 ` + haveMany
+
+	haveMany = `AND bucket >= $1 AND bucket < $2 AND (key, grain, vantage, bucket) > ($3, $4, $5, $6)
 GROUP BY 1, 2, 3, 4 HAVING count(*) > $7 ORDER BY 1, 2, 3, 4 LIMIT $8`
 )
 
 // compactTogether merges what has been appended for all keys together.
 func (db *DB) compactTogether(ctx context.Context, now time.Time) error {
-	return db.compact(ctx, manyTogether, now.Add(db.window.Future), fewRows)
+	return db.compact(ctx, db.ingest, manyTogether, now.Add(db.window.Future), fewRows)
 }
 
-// compactSingle merges what has been appended for single keys.
+// compactSingle merges what has been appended for single keys. To find them takes as long as the index is large, so it has the
+// time of a job.
 func (db *DB) compactSingle(ctx context.Context, now time.Time) error {
-	return db.compact(ctx, manySingle, now.Add(-settled), 1)
+	return db.compact(ctx, db.jobs, manySingle, now.Add(-settled), 1)
 }
 
 // compact merges the periods that a statement finds, some in each transaction. Only one collector does it at a time.
-func (db *DB) compact(ctx context.Context, many string, before time.Time, few int) error {
-	oldest := before.Add(-db.window.Past).Truncate(24*time.Hour).AddDate(0, 0, -1)
+func (db *DB) compact(ctx context.Context, pool *pgxpool.Pool, many string, before time.Time, few int) error {
+	oldest := before.Add(-db.window.Past).Truncate(day).AddDate(0, 0, -1)
 	last := period{key: -1 << 31}
 	for more := true; more; {
-		err := pgx.BeginFunc(ctx, db.ingest, func(tx pgx.Tx) error {
+		err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 			var mine bool
 			if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1)`, lockCompaction).Scan(&mine); err != nil || !mine {
 				more = false

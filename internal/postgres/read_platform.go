@@ -56,7 +56,7 @@ func spans(environment string, w analytics.Window) []any {
 
 // Claims are shown whoever saw them, all else is what the counted vantage ($6) saw, or no vantage.
 const platformRows = `
-SELECT s.vantage, s.dimension, s.value, s.count, s.errors, s.payments, s.duration_us, s.volume::text[], s.fees::text[],
+SELECT s.vantage, s.dimension, s.value, s.count, s.errors, s.payments, s.duration_us, s.volume, s.fees,
 	CASE WHEN s.vantage = $6 THEN s.latency END
 FROM (` + everybodysCounts + `) AS s
 WHERE s.vantage IN (0, $6) OR 8 = ANY (s.dimension)`

@@ -93,5 +93,3 @@ func (a *arrayReader) int() int64 {
 	a.broken()
 	return 0
 }
-
-func (a *arrayReader) text() string { return string(a.element()) }

@@ -32,7 +32,7 @@ func TestRowReader(t *testing.T) {
 	require.Equal(t, []int64{1, -1, 0}, []int64{small.int(), small.int(), small.int()})
 	require.Equal(t, []int64{math.MaxInt32, math.MinInt32}, []int64{medium.int(), medium.int()})
 	require.Equal(t, int64(math.MaxInt64), large.int())
-	require.Equal(t, []string{"", "12.50", ""}, []string{words.text(), words.text(), words.text()})
+	require.Equal(t, []string{"", "12.50", ""}, []string{string(words.element()), string(words.element()), string(words.element())})
 	require.False(t, empty.more())
 	require.False(t, null.more())
 	require.NoError(t, r.err)
@@ -49,7 +49,7 @@ func FuzzRowReader(f *testing.F) {
 			ints.int()
 		}
 		for texts.more() {
-			texts.text()
+			texts.element()
 		}
 	})
 }

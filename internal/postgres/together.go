@@ -56,7 +56,7 @@ func (t *together) addRow(columns [][]byte) error {
 	for dimensions.more() {
 		c := cell{int16(dimensions.int()), int32(values.int())}
 		s := sum{counts: analytics.Counts{Requests: counts.int(), Errors: errors.int()}, payments: payments.int(), durationMicros: durations.int()}
-		volume, fee := volumes.text(), fees.text()
+		volume, fee := volumes.element(), fees.element()
 		switch {
 		case c.dimension == dimensionClaimed || c.dimension == dimensionPayments && (seen || none):
 			if err := t.at(c).pay(s.counts.Requests, volume, fee); err != nil {
@@ -100,20 +100,17 @@ func (s *sum) add(o *sum) {
 	s.durationMicros += o.durationMicros
 }
 
-func (s *sum) pay(count int64, volume, fees string) error {
+func (s *sum) pay(count int64, volume, fees []byte) error {
 	s.counts.Requests += count
 	for _, part := range [...]struct {
-		sum  *decimal.Decimal
-		text string
+		sum    *decimal.Decimal
+		binary []byte
 	}{{&s.volume, volume}, {&s.fees, fees}} {
-		if part.text == "" {
-			continue
-		}
-		d, err := decimal.NewFromString(part.text)
+		n, err := numberOf(part.binary)
 		if err != nil {
 			return err
 		}
-		*part.sum = part.sum.Add(d)
+		*part.sum = part.sum.Add(n.decimal())
 	}
 	return nil
 }
