@@ -48,6 +48,8 @@ type Key struct {
 	// Hint is the kind of the key and its last four characters: "dk_live_…a1B2".
 	Hint string
 	Name string
+	// LastUsedAt is when the key was last used to ask the API, or verified for a gateway, to some ten seconds; zero for never.
+	LastUsedAt time.Time
 	// Claimed is what callers last said of themselves with this key; zero when nothing was claimed.
 	Claimed Claimed
 }
@@ -69,8 +71,18 @@ type User struct {
 	OrganizationName string
 	UseCase          string
 	ExpectedVolume   string
-	CreatedAt        time.Time
+	// Role within the organisation: RoleMember or RoleAdmin.
+	Role string
+	// ConfirmedAt is when the user showed that the address is its own; zero when it has not.
+	ConfirmedAt time.Time
+	CreatedAt   time.Time
 }
+
+// Roles within an organisation.
+const (
+	RoleMember = "member"
+	RoleAdmin  = "admin"
+)
 
 // Filter narrows a list of keys. The zero value lists all.
 type Filter struct {

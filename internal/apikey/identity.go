@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"net/netip"
 	"time"
 )
 
@@ -40,6 +41,13 @@ const (
 	ScopeTelemetryWriteAny = "telemetry:write_any"
 	// ScopeUsageRead lets a key read its owner's usage.
 	ScopeUsageRead = "usage:read"
+	// ScopeAccountWrite lets a key manage its owner's keys, and those of the organisation if its owner is the
+	// organisation's admin.
+	ScopeAccountWrite = "account:write"
+	// ScopeKeysVerify lets an API gateway ask whether a key is good.
+	ScopeKeysVerify = "keys:verify"
+	// ScopeAnalyticsRead lets a key read everybody's usage, with personal data masked.
+	ScopeAnalyticsRead = "analytics:read"
 	// ScopeAdmin lets a key read and change everything.
 	ScopeAdmin = "admin"
 )
@@ -54,9 +62,34 @@ type Identity struct {
 	OrganizationName string
 	Environment      string // "sandbox" or "live"
 	Scopes           []string
-	CreatedAt        time.Time
-	ExpiresAt        time.Time // zero: never
-	RevokedAt        time.Time // zero: not revoked
+	// OrganizationAdmin says that the owner manages its organisation.
+	OrganizationAdmin bool
+	// Confirmed says that the owner has shown that its e-mail address is its own. A key without a user is confirmed.
+	Confirmed bool
+	// Addresses are the networks that the key may be used from; empty: from everywhere.
+	Addresses []netip.Prefix
+	Allowance Allowance
+	CreatedAt time.Time
+	ExpiresAt time.Time // zero: never
+	RevokedAt time.Time // zero: not revoked
+}
+
+// Allowance is what a key may use up, together with all keys that share it.
+type Allowance struct {
+	ID int32
+	// PerHour bounds the requests of a UTC hour, PerMonth those of a UTC calendar month; 0 is no bound.
+	PerHour, PerMonth int64
+}
+
+// MayComeFrom reports whether the key may be used from an address. An unknown address is no allowed one.
+func (id *Identity) MayComeFrom(addr netip.Addr) bool {
+	addr = addr.Unmap().WithZone("")
+	for _, network := range id.Addresses {
+		if network.Contains(addr) {
+			return true
+		}
+	}
+	return len(id.Addresses) == 0
 }
 
 // Has reports whether the key holds a scope.

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -43,42 +44,44 @@ func organizationFor(ctx context.Context, tx pgx.Tx, r accounts.Registration) (o
 }
 
 const insertUserRow = `
-INSERT INTO users (id, email, email_folded, name, organization, use_case, expected_volume)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO users (id, email, email_folded, name, organization, use_case, expected_volume, role)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 RETURNING seq, created_at`
 
 func insertUser(ctx context.Context, tx pgx.Tx, org organization, r accounts.Registration) (owner, error) {
 	u := &accounts.User{
 		ID: apikey.NewID("usr_"), Email: r.Email, Name: r.Name,
 		OrganizationID: org.id, OrganizationName: org.name,
-		UseCase: r.UseCase, ExpectedVolume: r.ExpectedVolume,
+		UseCase: r.UseCase, ExpectedVolume: r.ExpectedVolume, Role: accounts.RoleMember,
+	}
+	if r.OrganizationID == "" { // who opens an organisation manages it
+		u.Role = accounts.RoleAdmin
 	}
 	var seq int32
 	err := tx.QueryRow(ctx, insertUserRow,
-		u.ID, u.Email, accounts.FoldEmail(u.Email), u.Name, org.seq, u.UseCase, u.ExpectedVolume,
+		u.ID, u.Email, accounts.FoldEmail(u.Email), u.Name, org.seq, u.UseCase, u.ExpectedVolume, u.Role,
 	).Scan(&seq, &u.CreatedAt)
 	u.CreatedAt = u.CreatedAt.UTC()
 	return owner{seq: &seq, organization: &org.seq, user: u}, err
 }
 
 const findOwnerRow = `
-SELECT u.seq, o.seq, u.id, u.email, u.name, o.id, o.name, u.use_case, u.expected_volume, u.created_at
+SELECT u.seq, o.seq, ` + userColumns + `
 FROM users u JOIN organizations o ON o.seq = u.organization
 WHERE u.id = $1`
 
 func findOwner(ctx context.Context, tx pgx.Tx, userID string) (owner, error) {
 	var seq, org int32
-	var u accounts.User
-	err := tx.QueryRow(ctx, findOwnerRow, userID).Scan(&seq, &org,
-		&u.ID, &u.Email, &u.Name, &u.OrganizationID, &u.OrganizationName, &u.UseCase, &u.ExpectedVolume, &u.CreatedAt)
-	u.CreatedAt = u.CreatedAt.UTC()
-	return owner{seq: &seq, organization: &org, user: &u}, err
+	var u userRow
+	err := tx.QueryRow(ctx, findOwnerRow, userID).Scan(append([]any{&seq, &org}, u.places()...)...)
+	return owner{seq: &seq, organization: &org, user: u.user()}, err
 }
 
 const insertKeyRow = `
-INSERT INTO api_keys (id, digest, pepper_id, hint, user_seq, organization, environment, scopes, name, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-RETURNING created_at`
+WITH own AS (INSERT INTO allowances DEFAULT VALUES RETURNING seq)
+INSERT INTO api_keys (id, digest, pepper_id, hint, user_seq, organization, environment, scopes, name, expires_at, allowance)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, own.seq FROM own
+RETURNING created_at, allowance`
 
 func (g *Registry) insertKey(ctx context.Context, tx pgx.Tx, o owner, spec accounts.KeySpec) (*accounts.NewKey, error) {
 	raw, err := apikey.Generate(spec.Environment, slices.Contains(spec.Scopes, apikey.ScopeAdmin))
@@ -87,16 +90,17 @@ func (g *Registry) insertKey(ctx context.Context, tx pgx.Tx, o owner, spec accou
 	}
 	id := apikey.Identity{
 		KeyID: apikey.NewID("key_"), Fingerprint: apikey.FingerprintOf(raw),
-		Environment: spec.Environment, Scopes: slices.Clone(spec.Scopes), ExpiresAt: spec.ExpiresAt,
+		Environment: spec.Environment, Scopes: slices.Clone(spec.Scopes), ExpiresAt: spec.ExpiresAt, Addresses: []netip.Prefix{}, Confirmed: true,
 	}
-	if o.user != nil {
-		id.UserID, id.UserEmail = o.user.ID, o.user.Email
-		id.OrganizationID, id.OrganizationName = o.user.OrganizationID, o.user.OrganizationName
+	if u := o.user; u != nil {
+		id.UserID, id.UserEmail = u.ID, u.Email
+		id.OrganizationID, id.OrganizationName = u.OrganizationID, u.OrganizationName
+		id.OrganizationAdmin, id.Confirmed = u.Role == accounts.RoleAdmin, !u.ConfirmedAt.IsZero()
 	}
 	err = tx.QueryRow(ctx, insertKeyRow,
 		id.KeyID, apikey.Digest(g.pepper, id.Fingerprint), g.pepper.ID(), apikey.Hint(raw),
 		o.seq, o.organization, id.Environment, id.Scopes, spec.Name, orNull(spec.ExpiresAt),
-	).Scan(&id.CreatedAt)
+	).Scan(&id.CreatedAt, &id.Allowance.ID)
 	id.CreatedAt = id.CreatedAt.UTC()
 	return &accounts.NewKey{Raw: raw, Identity: id}, err
 }

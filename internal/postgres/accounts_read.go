@@ -14,11 +14,13 @@ import (
 // selectKeys has no fingerprint: only a digest of it is stored.
 const selectKeys = `
 SELECT k.id, k.environment, k.scopes, k.name, k.hint, k.created_at, k.expires_at, k.revoked_at,
-	k.claimed_email, k.claimed_organization, k.claimed_metadata, k.claimed_at,
-	u.id, u.email, u.name, o.id, o.name, u.use_case, u.expected_volume, u.created_at
+	k.allowed_addresses, a.seq, coalesce(a.requests_per_hour, 0), coalesce(a.requests_per_month, 0), k.last_used,
+	k.claimed_email, k.claimed_organization, k.claimed_metadata, k.claimed_at, ` + userColumns + `
 FROM api_keys k
+JOIN allowances a ON a.seq = k.allowance
 LEFT JOIN users u ON u.seq = k.user_seq
-LEFT JOIN organizations o ON o.seq = k.organization`
+LEFT JOIN organizations made_in ON made_in.seq = k.organization
+LEFT JOIN organizations o ON o.seq = coalesce(made_in.merged_into, made_in.seq)`
 
 const listKeys = selectKeys + `
 WHERE ($1 = '' OR u.id = $1) AND ($2 = '' OR o.id = $2)
@@ -56,12 +58,13 @@ func (g *Registry) Key(ctx context.Context, keyID string) (*accounts.Key, *accou
 // scanKey reads a row of selectKeys.
 func scanKey(row pgx.Row) (accounts.Key, *accounts.User, error) {
 	var k accounts.Key
-	var expires, revoked, claimedAt, userCreated *time.Time
-	var claimedEmail, claimedOrganization, userID, email, name, orgID, orgName, useCase, volume *string
+	var expires, revoked, used, claimedAt *time.Time
+	var claimedEmail, claimedOrganization *string
 	var metadata []byte
-	err := row.Scan(&k.KeyID, &k.Environment, &k.Scopes, &k.Name, &k.Hint, &k.CreatedAt, &expires, &revoked,
-		&claimedEmail, &claimedOrganization, &metadata, &claimedAt,
-		&userID, &email, &name, &orgID, &orgName, &useCase, &volume, &userCreated)
+	var u userRow
+	err := row.Scan(append([]any{&k.KeyID, &k.Environment, &k.Scopes, &k.Name, &k.Hint, &k.CreatedAt, &expires, &revoked,
+		&k.Addresses, &k.Allowance.ID, &k.Allowance.PerHour, &k.Allowance.PerMonth, &used,
+		&claimedEmail, &claimedOrganization, &metadata, &claimedAt}, u.places()...)...)
 	if err != nil {
 		return k, nil, err
 	}
@@ -71,15 +74,13 @@ func scanKey(row pgx.Row) (accounts.Key, *accounts.User, error) {
 		}
 	}
 	k.Claimed.Email, k.Claimed.Organization, k.Claimed.At = text(claimedEmail), text(claimedOrganization), utc(claimedAt)
-	k.CreatedAt, k.ExpiresAt, k.RevokedAt = k.CreatedAt.UTC(), utc(expires), utc(revoked)
-	k.UserID, k.UserEmail, k.OrganizationID, k.OrganizationName = text(userID), text(email), text(orgID), text(orgName)
-	if userID == nil {
-		return k, nil, nil
+	k.CreatedAt, k.ExpiresAt, k.RevokedAt, k.LastUsedAt = k.CreatedAt.UTC(), utc(expires), utc(revoked), utc(used)
+	k.OrganizationID, k.OrganizationName, k.Confirmed = text(u.organizationID), text(u.organizationName), true
+	user := u.user()
+	if user != nil {
+		k.UserID, k.UserEmail, k.Confirmed = user.ID, user.Email, !user.ConfirmedAt.IsZero()
 	}
-	return k, &accounts.User{
-		ID: *userID, Email: text(email), Name: text(name), OrganizationID: text(orgID), OrganizationName: text(orgName),
-		UseCase: text(useCase), ExpectedVolume: text(volume), CreatedAt: utc(userCreated),
-	}, nil
+	return k, user, nil
 }
 
 // text is the string of a nullable column, empty for NULL.

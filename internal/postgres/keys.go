@@ -40,11 +40,15 @@ func NewKeyStore(db *DB, pepper Pepper) *KeyStore {
 }
 
 const lookUpKey = `
-SELECT k.id, k.environment, k.scopes, k.created_at, k.expires_at, k.revoked_at,
-	coalesce(u.id, ''), coalesce(u.email, ''), coalesce(o.id, ''), coalesce(o.name, '')
+SELECT k.id, k.environment, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.allowed_addresses,
+	a.seq, coalesce(a.requests_per_hour, 0), coalesce(a.requests_per_month, 0),
+	coalesce(u.id, ''), coalesce(u.email, ''), coalesce(u.role = 'admin' AND u.organization = o.seq, false),
+	u.seq IS NULL OR u.email_confirmed_at IS NOT NULL, coalesce(o.id, ''), coalesce(o.name, '')
 FROM api_keys k
+JOIN allowances a ON a.seq = k.allowance
 LEFT JOIN users u ON u.seq = k.user_seq
-LEFT JOIN organizations o ON o.seq = k.organization
+LEFT JOIN organizations made_in ON made_in.seq = k.organization
+LEFT JOIN organizations o ON o.seq = coalesce(made_in.merged_into, made_in.seq)
 WHERE k.digest = $1`
 
 // LookUp implements apikey.Store.
@@ -54,20 +58,15 @@ func (s *KeyStore) LookUp(ctx context.Context, f apikey.Fingerprint) (*apikey.Id
 	id := &apikey.Identity{Fingerprint: f}
 	var expires, revoked *time.Time
 	err := s.db.read.QueryRow(ctx, lookUpKey, digest).Scan(&id.KeyID, &id.Environment, &id.Scopes, &id.CreatedAt,
-		&expires, &revoked, &id.UserID, &id.UserEmail, &id.OrganizationID, &id.OrganizationName)
+		&expires, &revoked, &id.Addresses, &id.Allowance.ID, &id.Allowance.PerHour, &id.Allowance.PerMonth,
+		&id.UserID, &id.UserEmail, &id.OrganizationAdmin, &id.Confirmed, &id.OrganizationID, &id.OrganizationName)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, apikey.ErrUnknown
 	case err != nil:
 		return nil, fmt.Errorf("cannot look a key up: %w", public(err))
 	}
-	id.CreatedAt = id.CreatedAt.UTC()
-	if expires != nil {
-		id.ExpiresAt = expires.UTC()
-	}
-	if revoked != nil {
-		id.RevokedAt = revoked.UTC()
-	}
+	id.CreatedAt, id.ExpiresAt, id.RevokedAt = id.CreatedAt.UTC(), utc(expires), utc(revoked)
 	return id, nil
 }
 
