@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/disco-platform/mirrorball/internal/accounts"
+	"github.com/disco-platform/mirrorball/internal/allowance"
 	"github.com/disco-platform/mirrorball/internal/analytics"
 	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/postgres"
@@ -30,7 +31,9 @@ type usageStore struct {
 	reader   *postgres.Reader
 	keys     *apikey.Verifier
 	accounts *postgres.Registry
+	guard    *allowance.Guard
 	refusals apikey.RefusalLog
+	uses     apikey.UseLog
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -42,7 +45,9 @@ func (s *usageStore) Writer() usage.Writer         { return s.writer }
 func (s *usageStore) Reader() analytics.Reader     { return s.reader }
 func (s *usageStore) Keys() *apikey.Verifier       { return s.keys }
 func (s *usageStore) Accounts() accounts.Registry  { return s.accounts }
+func (s *usageStore) Allowances() *allowance.Guard { return s.guard }
 func (s *usageStore) Refusals() *apikey.RefusalLog { return &s.refusals }
+func (s *usageStore) Uses() *apikey.UseLog         { return &s.uses }
 func (s *usageStore) Window() usage.Window         { return s.config.window() }
 
 // Start returns once usage can be stored. A collector whose store does not start must not start either: it would
@@ -77,6 +82,7 @@ func (s *usageStore) Start(ctx context.Context, host component.Host) (err error)
 	s.reader = postgres.NewReader(s.db, s.config.vantage())
 	s.accounts = postgres.NewRegistry(s.db, pepper)
 	s.keys = apikey.NewVerifier(postgres.NewKeyStore(s.db, pepper), apikey.Config{})
+	s.guard = allowance.New(nil)
 	s.work(host)
 	return nil
 }

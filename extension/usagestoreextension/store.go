@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 
 	"github.com/disco-platform/mirrorball/internal/accounts"
+	"github.com/disco-platform/mirrorball/internal/allowance"
 	"github.com/disco-platform/mirrorball/internal/analytics"
 	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/usage"
@@ -23,8 +24,12 @@ type Store interface {
 	Keys() *apikey.Verifier
 	// Accounts registers users and makes and revokes keys.
 	Accounts() accounts.Registry
-	// Refusals takes note of calls that an authenticator refused.
+	// Allowances grant calls within what their keys may use up.
+	Allowances() *allowance.Guard
+	// Refusals takes note of calls that were refused.
 	Refusals() *apikey.RefusalLog
+	// Uses takes note of when keys are used.
+	Uses() *apikey.UseLog
 	// Window is the span of event times that is accepted.
 	Window() usage.Window
 }

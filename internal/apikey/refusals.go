@@ -16,6 +16,11 @@ const (
 	RefusedExpired   = "expired"
 	RefusedScope     = "scope" // a good key that may not do this
 	RefusedOther     = "other"
+
+	RefusedRateLimited = "rate_limited" // the hour's limit is used up
+	RefusedOverQuota   = "over_quota"   // the month's quota is used up
+	RefusedAddress     = "address"      // from where the key may not be used
+	RefusedEnvironment = "environment"  // a sandbox key for live data, or the other way round
 )
 
 // RefusalReason names an error of this package.
@@ -72,6 +77,11 @@ type refusalKey struct {
 // Note counts one refused call. fingerprint is empty when what was presented is no key.
 func (l *RefusalLog) Note(at time.Time, from netip.Addr, fingerprint, reason string) {
 	l.Add(Refusal{Minute: at, Prefix: prefixOf24Or48(from), Fingerprint: fingerprint, Reason: reason, Count: 1})
+}
+
+// NoteKey counts one refused call with a registered key.
+func (l *RefusalLog) NoteKey(at time.Time, from netip.Addr, id *Identity, reason string) {
+	l.Note(at, from, id.Fingerprint.String(), reason)
 }
 
 // Add counts several refused calls, such as those that a caller of Drain could not store.
