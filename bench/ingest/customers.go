@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/postgres"
@@ -31,13 +32,13 @@ func register(ctx context.Context, db *database, pepper postgres.Pepper, n int) 
 	for i := range customers {
 		group.Go(func() error {
 			c := nameCustomer(i)
-			_, key, err := registry.Register(ctx, accounts.Registration{
+			account, err := registry.Register(ctx, access.Operator, accounts.Registration{
 				Email: c.email, Organization: c.organization, Name: "Bench", Environment: apikey.Live,
 			})
 			if err != nil {
 				return err
 			}
-			c.key, c.fingerprint = key.Raw, key.Identity.Fingerprint.String()
+			c.key, c.fingerprint = account.Key.Raw, account.Key.Key.Fingerprint.String()
 			customers[i] = c
 			return nil
 		})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/apikey"
 )
@@ -48,7 +49,7 @@ func keysCreate(data, output *string) *cobra.Command {
 				spec.ExpiresAt = time.Now().Add(expires)
 			}
 			return withRegistry(cmd.Context(), *data, func(r accounts.Registry) error {
-				key, err := r.CreateKey(cmd.Context(), spec)
+				key, err := r.CreateKey(cmd.Context(), access.Operator, spec)
 				if errors.Is(err, accounts.ErrNotFound) {
 					return fmt.Errorf("there is no user %s: see the user ids of `mirrorctl keys list`", spec.UserID)
 				}
@@ -73,14 +74,16 @@ func keysCreate(data, output *string) *cobra.Command {
 }
 
 func keysList(data, output *string) *cobra.Command {
-	var filter accounts.Filter
+	var filter accounts.KeyFilter
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List keys in order of creation",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withRegistry(cmd.Context(), *data, func(r accounts.Registry) error {
-				keys, err := r.Keys(cmd.Context(), filter)
+				keys, err := all(func(p accounts.Page) (accounts.Listed[accounts.Key], error) {
+					return r.Keys(cmd.Context(), access.Operator, filter, p)
+				})
 				if err != nil {
 					return err
 				}
@@ -104,7 +107,7 @@ func keysRevoke(data *string) *cobra.Command {
 				return errors.New("revoke takes the id of a key (key_…), never the key itself: see `mirrorctl keys list`")
 			}
 			return withRegistry(cmd.Context(), *data, func(r accounts.Registry) error {
-				err := r.Revoke(cmd.Context(), args[0])
+				_, err := r.RevokeKey(cmd.Context(), access.Operator, args[0])
 				if errors.Is(err, accounts.ErrNotFound) {
 					return fmt.Errorf("there is no key %s: see `mirrorctl keys list`", args[0])
 				}
@@ -115,6 +118,21 @@ func keysRevoke(data *string) *cobra.Command {
 				return err
 			})
 		},
+	}
+}
+
+// all reads a list to its end.
+func all[T any](read func(accounts.Page) (accounts.Listed[T], error)) ([]T, error) {
+	var items []T
+	for page := (accounts.Page{Limit: 1000}); ; {
+		list, err := read(page)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, list.Items...)
+		if page.After = list.Next; page.After == 0 {
+			return items, nil
+		}
 	}
 }
 

@@ -55,7 +55,7 @@ func (v *keyView) state() string {
 }
 
 func printNewKey(w io.Writer, output string, key *accounts.NewKey) error {
-	v := viewOf(&key.Identity)
+	v := viewOf(&key.Key.Identity)
 	v.Key = key.Raw
 	if output == "json" {
 		return printJSON(w, v)

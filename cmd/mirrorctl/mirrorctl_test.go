@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/postgres"
 	"github.com/disco-platform/mirrorball/internal/postgres/postgrestest"
@@ -105,10 +106,11 @@ func TestKeys(t *testing.T) {
 	db := postgrestest.Open(t, postgres.Config{DSN: dsn})
 	pepper, err := findPepper(data)
 	require.NoError(t, err)
-	user, _, err := postgres.NewRegistry(db, pepper).Register(t.Context(), accounts.Registration{
+	userAccount, err := postgres.NewRegistry(db, pepper).Register(t.Context(), access.Operator, accounts.Registration{
 		Email: "ada@example.com", Organization: "Analytical Engines", Environment: "sandbox",
 	})
 	require.NoError(t, err)
+	user := &userAccount.User
 
 	created := mirrorctl("keys", "create", "--data", data, "--user", user.ID, "--name", "billing")
 	require.Equal(t, 0, created.code, "%v", created)

@@ -3,13 +3,18 @@ package analyticsapiextension
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/disco-platform/mirrorball/internal/clientaddr"
+	"github.com/disco-platform/mirrorball/internal/httpapi"
+	"github.com/disco-platform/mirrorball/internal/mail"
 )
 
 // Config says where the API listens and whom it asks.
@@ -18,8 +23,11 @@ type Config struct {
 	ServerConfig confighttp.ServerConfig `mapstructure:",squash"`
 	// Store is the usage_store that answers. Required.
 	Store component.ID `mapstructure:"store"`
-	// RegistrationsPerHour bounds the accounts opened from one address (IPv4) or /64 (IPv6). Default: 10.
-	RegistrationsPerHour int `mapstructure:"registrations_per_hour"`
+	// Registration says who may open an account.
+	Registration RegistrationConfig `mapstructure:"registration"`
+	// SMTP is the server that carries tokens to e-mail addresses. Without it operators confirm addresses, and invitations are
+	// handed over by whoever makes them.
+	SMTP SMTPConfig `mapstructure:"smtp"`
 	// TrustedProxies are the networks, such as "10.0.0.0/8", whose X-Forwarded-For is believed. Default: none, so
 	// that the caller is whoever opened the connection.
 	TrustedProxies []string `mapstructure:"trusted_proxies"`
@@ -27,6 +35,36 @@ type Config struct {
 	MaxInFlight int `mapstructure:"max_in_flight"`
 
 	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// RegistrationConfig is httpapi.Registration in YAML.
+type RegistrationConfig struct {
+	// Mode is "open" (anybody), "invite" (who brings an invitation, and admins) or "admin" (admins). Default: open.
+	Mode string `mapstructure:"mode"`
+	// PerAddress bounds the accounts opened in an hour from one address (IPv4) or /64 (IPv6). Default: 10.
+	PerAddress int `mapstructure:"per_address"`
+	// PerOrganization bounds the accounts opened in an hour that name the same organisation. Default: 20.
+	PerOrganization int `mapstructure:"per_organization"`
+	// RequestsPerHour and RequestsPerMonth are the limits of a new account's key. Default: 0, none.
+	RequestsPerHour  int64 `mapstructure:"requests_per_hour"`
+	RequestsPerMonth int64 `mapstructure:"requests_per_month"`
+
+	_ struct{}
+}
+
+// SMTPConfig is mail.Config in YAML.
+type SMTPConfig struct {
+	// Host turns mail on.
+	Host     string              `mapstructure:"host"`
+	Port     int                 `mapstructure:"port"` // default 587
+	Username string              `mapstructure:"username"`
+	Password configopaque.String `mapstructure:"password"`
+	// From is the sender's address. Required with Host.
+	From string `mapstructure:"from"`
+	// TLS is "mandatory" (default), "opportunistic", "implicit" or "none".
+	TLS string `mapstructure:"tls"`
+
 	_ struct{}
 }
 
@@ -39,7 +77,11 @@ func createDefaultConfig() component.Config {
 	server.CompressionAlgorithms = []string{"", "gzip"}
 	server.ReadHeaderTimeout = 10 * time.Second
 	server.ReadTimeout = 15 * time.Second
-	return &Config{ServerConfig: server, RegistrationsPerHour: 10, MaxInFlight: 64}
+	return &Config{
+		ServerConfig: server, MaxInFlight: 64,
+		Registration: RegistrationConfig{Mode: httpapi.RegistrationOpen, PerAddress: 10, PerOrganization: 20},
+		SMTP:         SMTPConfig{Port: 587, TLS: "mandatory"},
+	}
 }
 
 // Validate reports everything that is wrong at once.
@@ -51,8 +93,10 @@ func (c *Config) Validate() error {
 	if c.ServerConfig.NetAddr.Endpoint == "" {
 		errs = append(errs, errors.New("`endpoint` is empty: name an address such as localhost:8080"))
 	}
-	if c.RegistrationsPerHour < 1 {
-		errs = append(errs, fmt.Errorf("`registrations_per_hour` is %d: it must be at least 1", c.RegistrationsPerHour))
+	errs = append(errs, c.Registration.check()...)
+	if c.SMTP.Host != "" {
+		_, err := mail.NewOutbox(c.SMTP.config(), nil)
+		errs = append(errs, inSection("smtp", err))
 	}
 	if c.MaxInFlight < 1 {
 		errs = append(errs, fmt.Errorf("`max_in_flight` is %d: it must be at least 1", c.MaxInFlight))
@@ -61,4 +105,34 @@ func (c *Config) Validate() error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+func (r *RegistrationConfig) check() []error {
+	var errs []error
+	modes := []string{httpapi.RegistrationOpen, httpapi.RegistrationByInvitation, httpapi.RegistrationByAdmin}
+	if !slices.Contains(modes, r.Mode) {
+		errs = append(errs, fmt.Errorf("`registration::mode` is %q: it must be one of %s", r.Mode, strings.Join(modes, ", ")))
+	}
+	for name, n := range map[string]int{"per_address": r.PerAddress, "per_organization": r.PerOrganization} {
+		if n < 1 {
+			errs = append(errs, fmt.Errorf("`registration::%s` is %d: it must be at least 1", name, n))
+		}
+	}
+	for name, n := range map[string]int64{"requests_per_hour": r.RequestsPerHour, "requests_per_month": r.RequestsPerMonth} {
+		if n < 0 {
+			errs = append(errs, fmt.Errorf("`registration::%s` is %d: it must not be negative; 0 is no limit", name, n))
+		}
+	}
+	return errs
+}
+
+func (s *SMTPConfig) config() mail.Config {
+	return mail.Config{Host: s.Host, Port: s.Port, Username: s.Username, Password: string(s.Password), From: s.From, TLS: s.TLS}
+}
+
+func inSection(section string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("`%s`: %w", section, err)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/disco-platform/mirrorball/extension/analyticsapiextension/internal/metadata"
 	"github.com/disco-platform/mirrorball/extension/usagestoreextension"
 	"github.com/disco-platform/mirrorball/internal/accounts"
+	"github.com/disco-platform/mirrorball/internal/allowance"
 	"github.com/disco-platform/mirrorball/internal/analytics"
 	"github.com/disco-platform/mirrorball/internal/apikey"
 )
@@ -38,6 +39,8 @@ type fakeStore struct {
 	usagestoreextension.Store
 	raw      string
 	verifier *apikey.Verifier
+	uses     apikey.UseLog
+	refusals apikey.RefusalLog
 	asked    chan struct{}
 	answer   chan struct{}
 }
@@ -51,9 +54,13 @@ func newFakeStore(t *testing.T) *fakeStore {
 	return s
 }
 
-func (s *fakeStore) Keys() *apikey.Verifier      { return s.verifier }
-func (s *fakeStore) Reader() analytics.Reader    { return s }
-func (s *fakeStore) Accounts() accounts.Registry { return nil }
+func (s *fakeStore) Keys() *apikey.Verifier       { return s.verifier }
+func (s *fakeStore) Reader() analytics.Reader     { return s }
+func (s *fakeStore) Accounts() accounts.Registry  { return nil }
+func (s *fakeStore) Allowances() *allowance.Guard { return allowance.New(nil) }
+func (s *fakeStore) Uses() *apikey.UseLog         { return &s.uses }
+func (s *fakeStore) Refusals() *apikey.RefusalLog { return &s.refusals }
+func (s *fakeStore) Derive(string) []byte         { return []byte("a secret") }
 
 func (s *fakeStore) LookUp(_ context.Context, f apikey.Fingerprint) (*apikey.Identity, error) {
 	if f != apikey.FingerprintOf(s.raw) {
@@ -71,6 +78,10 @@ func (s *fakeStore) Usage(_ context.Context, q analytics.UsageQuestion) (*analyt
 	s.asked <- struct{}{}
 	<-s.answer
 	return &analytics.Usage{Window: q.Window, Series: make([]analytics.Counts, len(q.Window.Periods))}, nil
+}
+
+func (s *fakeStore) KeyUse(context.Context, analytics.KeyUseQuestion) (map[string]analytics.KeyUse, error) {
+	return nil, analytics.ErrUnavailable
 }
 
 func (s *fakeStore) Platform(context.Context, analytics.PlatformQuestion) (*analytics.Platform, error) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
@@ -13,8 +15,10 @@ import (
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 
 	"github.com/disco-platform/mirrorball/extension/usagestoreextension"
+	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/clientaddr"
 	"github.com/disco-platform/mirrorball/internal/httpapi"
+	"github.com/disco-platform/mirrorball/internal/mail"
 )
 
 // server listens from Start to Shutdown.
@@ -23,6 +27,8 @@ type server struct {
 	telemetry component.TelemetrySettings
 	http      *http.Server
 	done      chan struct{} // closed when the listener has ended
+	outbox    *mail.Outbox  // nil without an SMTP server
+	stopMail  func()        // set with outbox
 }
 
 var (
@@ -37,6 +43,9 @@ func (s *server) Dependencies() []component.ID { return []component.ID{s.config.
 func (s *server) Start(ctx context.Context, host component.Host) error {
 	store, err := usagestoreextension.Find(host, s.config.Store)
 	if err != nil {
+		return err
+	}
+	if err := s.startMail(); err != nil {
 		return err
 	}
 	handler, err := s.handler(store)
@@ -64,6 +73,9 @@ func (s *server) Start(ctx context.Context, host component.Host) error {
 
 // Shutdown takes no more requests and waits for those under way, as long as ctx allows.
 func (s *server) Shutdown(ctx context.Context) error {
+	if s.stopMail != nil {
+		defer s.stopMail()
+	}
 	if s.done == nil {
 		return nil
 	}
@@ -80,9 +92,45 @@ func (s *server) handler(store usagestoreextension.Store) (http.Handler, error) 
 	if err != nil {
 		return nil, err
 	}
-	return httpapi.New(httpapi.Config{
-		Reader: store.Reader(), Accounts: store.Accounts(), Keys: store.Keys(),
-		RegistrationsPerHour: s.config.RegistrationsPerHour, TrustedProxies: proxies,
-		MaxInFlight: s.config.MaxInFlight, Log: s.telemetry.Logger,
-	})
+	r := s.config.Registration
+	c := httpapi.Config{
+		Reader: store.Reader(), Accounts: store.Accounts(), Keys: store.Keys(), Limits: store.Allowances(),
+		NoteUse:     func(id *apikey.Identity) { store.Uses().Note(id.KeyID, time.Now()) },
+		NoteRefusal: noteRefusals(store.Refusals()),
+		Registration: httpapi.Registration{
+			Mode: r.Mode, PerAddress: r.PerAddress, PerOrganization: r.PerOrganization, PerHour: r.RequestsPerHour, PerMonth: r.RequestsPerMonth,
+		},
+		TrustedProxies: proxies, MaxInFlight: s.config.MaxInFlight, CursorKey: store.Derive("cursor"), Log: s.telemetry.Logger,
+	}
+	if s.outbox != nil {
+		c.Mail = s.outbox.Send
+	}
+	return httpapi.New(c)
+}
+
+func noteRefusals(log *apikey.RefusalLog) func(netip.Addr, *apikey.Identity, string, string) {
+	return func(from netip.Addr, id *apikey.Identity, fingerprint, reason string) {
+		if id != nil {
+			fingerprint = id.Fingerprint.String()
+		}
+		log.Note(time.Now(), from, fingerprint, reason)
+	}
+}
+
+// startMail has mails sent from now on, if there is a server for them.
+func (s *server) startMail() (err error) {
+	if s.config.SMTP.Host == "" {
+		return nil
+	}
+	if s.outbox, err = mail.NewOutbox(s.config.SMTP.config(), s.telemetry.Logger); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.outbox.Run(ctx)
+	}()
+	s.stopMail = func() { stop(); <-ended }
+	return nil
 }

@@ -27,6 +27,7 @@ type usageStore struct {
 
 	server   *embedded.Server // nil when the server is another's
 	db       *postgres.DB
+	secrets  postgres.Pepper
 	writer   *postgres.Writer
 	reader   *postgres.Reader
 	keys     *apikey.Verifier
@@ -48,6 +49,7 @@ func (s *usageStore) Accounts() accounts.Registry  { return s.accounts }
 func (s *usageStore) Allowances() *allowance.Guard { return s.guard }
 func (s *usageStore) Refusals() *apikey.RefusalLog { return &s.refusals }
 func (s *usageStore) Uses() *apikey.UseLog         { return &s.uses }
+func (s *usageStore) Derive(purpose string) []byte { return s.secrets.Derive(purpose) }
 func (s *usageStore) Window() usage.Window         { return s.config.window() }
 
 // Start returns once usage can be stored. A collector whose store does not start must not start either: it would
@@ -65,6 +67,7 @@ func (s *usageStore) Start(ctx context.Context, host component.Host) (err error)
 	if err != nil {
 		return err
 	}
+	s.secrets = pepper
 	dsn, err := s.findServer(ctx)
 	if err != nil {
 		return err

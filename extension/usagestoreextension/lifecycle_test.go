@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/collector/extension/extensiontest"
 
 	"github.com/disco-platform/mirrorball/extension/usagestoreextension/internal/metadata"
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/analytics"
 	"github.com/disco-platform/mirrorball/internal/apikey"
@@ -161,8 +162,9 @@ func TestStore(t *testing.T) {
 	require.NoError(t, s.Start(t.Context(), componenttest.NewNopHost()))
 	var store Store = s
 	require.Equal(t, usage.DefaultWindow, store.Window())
-	_, key, err := store.Accounts().Register(t.Context(), accounts.Registration{Email: "a@example.com", Organization: "A", Name: "A", Environment: "live"})
+	keyAccount, err := store.Accounts().Register(t.Context(), access.Operator, accounts.Registration{Email: "a@example.com", Organization: "A", Name: "A", Environment: "live"})
 	require.NoError(t, err)
+	key := keyAccount.Key
 	id, err := store.Keys().Verify(t.Context(), key.Raw)
 	require.NoError(t, err)
 	r, err := store.Writer().Write(t.Context(), &usage.Batch{Events: []usage.Event{{
@@ -172,10 +174,11 @@ func TestStore(t *testing.T) {
 	require.Equal(t, usage.Receipt{Stored: 1}, r)
 	window, err := analytics.ParseWindow(analytics.WindowRequest{}, time.Now().Add(time.Hour))
 	require.NoError(t, err)
-	u, err := store.Reader().Usage(t.Context(), analytics.UsageQuestion{Subject: analytics.Subject{KeyID: id.KeyID}, Window: window, Top: 1})
+	u, err := store.Reader().Usage(t.Context(), analytics.UsageQuestion{By: access.Operator, Subject: analytics.Subject{KeyID: id.KeyID}, Window: window, Top: 1})
 	require.NoError(t, err)
 	require.Equal(t, analytics.Counts{Requests: 1}, u.Counts, "`count_requests_from: client` counts what the SDK saw")
-	require.NoError(t, store.Accounts().Revoke(t.Context(), id.KeyID))
+	_, err = store.Accounts().RevokeKey(t.Context(), access.Operator, id.KeyID)
+	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		_, err := store.Keys().Verify(t.Context(), key.Raw)
 		return errors.Is(err, apikey.ErrRevoked)

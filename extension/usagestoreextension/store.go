@@ -30,6 +30,8 @@ type Store interface {
 	Refusals() *apikey.RefusalLog
 	// Uses takes note of when keys are used.
 	Uses() *apikey.UseLog
+	// Derive makes a secret of the pepper for a purpose: the same one in every collector of a database.
+	Derive(purpose string) []byte
 	// Window is the span of event times that is accepted.
 	Window() usage.Window
 }

@@ -20,6 +20,7 @@ const (
 	maxName           = 100
 	maxUseCase        = 500
 	maxExpectedVolume = 100
+	maxToken          = 100
 )
 
 // Environments are the environments that a key can be of.
@@ -35,12 +36,12 @@ func (e *FieldError) Error() string { return e.Field + ": " + e.Message }
 
 // Check trims the fields and returns all that is wrong with them, joined; each part is a *[FieldError].
 func (r *Registration) Check() error {
-	for _, field := range []*string{&r.Email, &r.Organization, &r.Name, &r.UseCase, &r.ExpectedVolume, &r.Environment, &r.OrganizationID} {
+	for _, field := range []*string{&r.Email, &r.Organization, &r.Name, &r.UseCase, &r.ExpectedVolume, &r.Environment, &r.OrganizationID, &r.Invitation} {
 		*field = strings.TrimSpace(*field)
 	}
 	return errors.Join(
 		checkEmail(r.Email),
-		checkOrganization(r.Organization, r.OrganizationID),
+		checkOrganization(r),
 		checkText("name", r.Name, maxName),
 		checkText("use_case", r.UseCase, maxUseCase),
 		checkText("expected_volume", r.ExpectedVolume, maxExpectedVolume),
@@ -54,6 +55,9 @@ func FoldEmail(email string) string {
 	return norm.NFKC.String(strings.ToLower(norm.NFKC.String(email)))
 }
 
+// FoldName is what makes two spellings the same name, to be bounded together.
+func FoldName(name string) string { return FoldEmail(strings.Join(strings.Fields(name), " ")) }
+
 func checkEmail(email string) error {
 	const field = "email"
 	switch {
@@ -61,7 +65,7 @@ func checkEmail(email string) error {
 		return &FieldError{field, "is required, such as ada@example.com"}
 	case len(email) > maxEmail:
 		return &FieldError{field, fmt.Sprintf("has %d bytes; at most %d are allowed", len(email), maxEmail)}
-	case !storable(email) || strings.ContainsFunc(email, unicode.IsSpace):
+	case !Storable(email) || strings.ContainsFunc(email, unicode.IsSpace):
 		return &FieldError{field, "holds characters that an address cannot have"}
 	}
 	// ParseAddress takes "Ada <ada@example.com>" and comments too: only the bare address comes back unchanged.
@@ -71,16 +75,21 @@ func checkEmail(email string) error {
 	return nil
 }
 
-func checkOrganization(name, id string) error {
+func checkOrganization(r *Registration) error {
+	const field = "organization"
 	switch {
-	case id != "" && name != "":
-		return &FieldError{"organization", "cannot be given together with organization_id"}
-	case id == "" && name == "":
-		return &FieldError{"organization", "is required"}
-	case id != "":
-		return checkText("organization_id", id, maxOrganization)
+	case r.Invitation != "" && (r.Organization != "" || r.OrganizationID != ""):
+		return &FieldError{field, "cannot be given together with an invitation, which names one"}
+	case r.Organization != "" && r.OrganizationID != "":
+		return &FieldError{field, "cannot be given together with organization_id"}
+	case r.Invitation != "":
+		return checkText("invitation", r.Invitation, maxToken)
+	case r.OrganizationID != "":
+		return checkText("organization_id", r.OrganizationID, maxOrganization)
+	case r.Organization == "":
+		return &FieldError{field, "is required"}
 	}
-	return checkText("organization", name, maxOrganization)
+	return checkText(field, r.Organization, maxOrganization)
 }
 
 func checkEnvironment(name string) error {
@@ -96,14 +105,14 @@ func checkText(field, s string, max int) error {
 	if n := utf8.RuneCountInString(s); n > max {
 		return &FieldError{field, fmt.Sprintf("has %d characters; at most %d are allowed", n, max)}
 	}
-	if !storable(s) {
+	if !Storable(s) {
 		return &FieldError{field, "holds control characters or text that is not UTF-8"}
 	}
 	return nil
 }
 
-// storable refuses what Postgres cannot hold and what changes the look of the text around it.
-func storable(s string) bool {
+// Storable refuses what Postgres cannot hold and what changes the look of the text around it.
+func Storable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
 		return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 	})

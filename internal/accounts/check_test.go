@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -87,12 +88,12 @@ func TestFoldEmail(t *testing.T) {
 func TestKeySpecCheck(t *testing.T) {
 	t.Parallel()
 	s := accounts.KeySpec{UserID: "usr_1", Environment: "live"}
-	require.NoError(t, s.Check())
+	require.NoError(t, s.Check(nil, time.Now()))
 	require.True(t, slices.Equal(accounts.CustomerScopes, s.Scopes))
 	s = accounts.KeySpec{Environment: "live", Scopes: []string{"root"}}
-	require.ErrorContains(t, s.Check(), `"root" is unknown`)
+	require.ErrorContains(t, s.Check(nil, time.Now()), `"root" is unknown`)
 	s = accounts.KeySpec{Environment: "dev", Scopes: []string{"admin"}}
-	require.ErrorContains(t, s.Check(), "environment")
+	require.ErrorContains(t, s.Check(nil, time.Now()), "environment")
 }
 
 func FuzzCheck(f *testing.F) {

@@ -78,6 +78,9 @@ func Hint(raw string) string {
 // NewID makes a public id such as "key_7Q…": the prefix and 20 random base62 characters (119 bits).
 func NewID(prefix string) string { return prefix + randomBase62(20) }
 
+// NewToken makes a secret that is used once, such as that of an invitation: 32 random base62 characters (190 bits).
+func NewToken() string { return randomBase62(32) }
+
 func prefixOf(k Kind) (string, error) {
 	switch k {
 	case Kind{Environment: Sandbox}:

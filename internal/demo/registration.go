@@ -52,7 +52,7 @@ func (d *demo) organizationOf(u *traffic.User) string {
 func explainRegistration(err error) error {
 	var status *statusError
 	if errors.As(err, &status) && status.status == http.StatusTooManyRequests {
-		return fmt.Errorf("%w\nThe collector limits registrations by address: raise registrations_per_hour to 100, or run the demo again in an hour; it goes on where it stopped", err)
+		return fmt.Errorf("%w\nThe collector limits registrations by address: raise registration::per_address and per_organization to 100, or run the demo again in an hour; it goes on where it stopped", err)
 	}
 	return err
 }

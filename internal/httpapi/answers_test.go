@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/analytics"
 	"github.com/disco-platform/mirrorball/internal/apikey"
@@ -169,8 +170,11 @@ func TestWhoseUsageIsAsked(t *testing.T) {
 		a := b.get(key, "/analytics/usage?"+query)
 		require.Equal(t, 200, a.status, a.body)
 		require.Equal(t, want, b.reader.asked.Subject)
+		require.Equal(t, access.ViewOf(keys[key]), b.reader.asked.By.View)
+		require.Equal(t, keys[key].KeyID, b.reader.asked.By.Name)
 	}
 	f("live", "", analytics.Subject{UserID: "usr_1", Environment: "live"})
+	f("live", "environment=sandbox&organization_id=org_1", analytics.Subject{OrganizationID: "org_1", Environment: "sandbox"})
 	f("sandbox", "", analytics.Subject{UserID: "usr_1", Environment: "sandbox"})
 	f("platform", "", analytics.Subject{KeyID: "key_platform", Environment: "live"})
 	f("admin", "", analytics.Subject{Environment: "live"})
@@ -227,15 +231,15 @@ func TestUserInfoAnswer(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.accounts.key = accounts.Key{
-		Identity: apikey.Identity{KeyID: "key_live", Environment: "live", Scopes: []string{"usage:read"}, CreatedAt: now}, Hint: "dk_live_…a1B2", Name: "laptop",
+		Identity: apikey.Identity{KeyID: "key_live", Environment: "live", Scopes: []string{"usage:read"}, CreatedAt: now, UserID: "usr_1", OrganizationID: "org_1"}, Hint: "dk_live_…a1B2", Name: "laptop",
 		Claimed: accounts.Claimed{Email: "eve@example.com", Metadata: map[string]string{"team": "x"}, At: now},
 	}
-	b.accounts.user = &accounts.User{ID: "usr_1", Email: "ada@example.com", OrganizationID: "org_1", OrganizationName: "Engines", CreatedAt: now}
+	b.accounts.user = &accounts.User{ID: "usr_1", Email: "ada@example.com", OrganizationID: "org_1", OrganizationName: "Engines", Role: "member", CreatedAt: now}
 	b.reader.usage.Counts = counts(4, 1)
 	a := b.get("live", "/analytics/user-info?timezone=Europe/Berlin")
 	require.Equal(t, 200, a.status, a.body)
-	require.True(t, strings.HasPrefix(a.body, `{"user":{"id":"usr_1","email":"ada@example.com","created_at":"2026-11-24T07:08:09Z"},"organization":{"id":"org_1","name":"Engines"},`+
-		`"key":{"id":"key_live","hint":"dk_live_…a1B2","name":"laptop","environment":"live","scopes":["usage:read"],"created_at":"2026-11-24T07:08:09Z"},`+
+	require.True(t, strings.HasPrefix(a.body, `{"user":{"id":"usr_1","email":"ada@example.com","organization_id":"org_1","role":"member","created_at":"2026-11-24T07:08:09Z"},"organization":{"id":"org_1","name":"Engines"},`+
+		`"key":{"id":"key_live","hint":"dk_live_…a1B2","name":"laptop","status":"active","environment":"live","scopes":["usage:read"],"user_id":"usr_1","organization_id":"org_1","created_at":"2026-11-24T07:08:09Z","allowed_addresses":[]},`+
 		`"claimed":{"email":"eve@example.com","metadata":{"team":"x"},"at":"2026-11-24T07:08:09Z"},`+
 		`"recent_usage":{"period":{"start_date":"2026-10-26","end_date":"2026-11-24T08:15:00+01:00","granularity":"daily","timezone":"Europe/Berlin"},`+
 		`"overview":{"total_requests":4,"error_count":1,"error_rate":25.00,`), a.body)

@@ -16,7 +16,9 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/accounts"
+	"github.com/disco-platform/mirrorball/internal/allowance"
 	"github.com/disco-platform/mirrorball/internal/analytics"
 	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/httpapi"
@@ -67,26 +69,37 @@ type fakeAccounts struct {
 	err        error
 }
 
-func (f *fakeAccounts) Register(_ context.Context, r accounts.Registration) (*accounts.User, *accounts.NewKey, error) {
+func (f *fakeAccounts) Register(_ context.Context, _ access.Actor, r accounts.Registration) (*accounts.Account, error) {
 	if err := r.Check(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if f.err != nil {
-		return nil, nil, f.err
+		return nil, f.err
 	}
 	f.registered = append(f.registered, r)
 	raw, err := apikey.Generate(r.Environment, false)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	user := &accounts.User{ID: "usr_new", Email: r.Email, OrganizationID: "org_new", OrganizationName: r.Organization, CreatedAt: now}
-	return user, &accounts.NewKey{Raw: raw, Identity: apikey.Identity{
+	user := accounts.User{ID: "usr_new", Email: r.Email, OrganizationID: "org_new", OrganizationName: r.Organization, Role: "admin", CreatedAt: now}
+	return &accounts.Account{User: user, Key: accounts.NewKey{Raw: raw, Key: accounts.Key{Hint: apikey.Hint(raw), Identity: apikey.Identity{
 		KeyID: "key_new", UserID: "usr_new", Environment: r.Environment, Scopes: accounts.CustomerScopes, CreatedAt: now,
-	}}, nil
+	}}}}, nil
 }
 
-func (f *fakeAccounts) Key(context.Context, string) (*accounts.Key, *accounts.User, error) {
+func (f *fakeAccounts) Key(context.Context, access.Actor, string) (*accounts.Key, *accounts.User, error) {
 	return &f.key, f.user, f.err
+}
+
+func (f *fakeReader) KeyUse(context.Context, analytics.KeyUseQuestion) (map[string]analytics.KeyUse, error) {
+	return nil, f.err
+}
+
+// noLimits grants everything.
+type noLimits struct{}
+
+func (noLimits) Take(context.Context, *apikey.Identity, int64) (allowance.Decision, error) {
+	return allowance.Decision{}, nil
 }
 
 // fakeKeys knows keys by name.
@@ -110,8 +123,8 @@ func (f fakeKeys) VerifyFresh(_ context.Context, raw string) (*apikey.Identity, 
 }
 
 var keys = fakeKeys{
-	"live":     {KeyID: "key_live", UserID: "usr_1", OrganizationID: "org_1", Environment: "live", Scopes: []string{"telemetry:write", "usage:read"}},
-	"sandbox":  {KeyID: "key_sandbox", UserID: "usr_1", OrganizationID: "org_1", Environment: "sandbox", Scopes: []string{"telemetry:write", "usage:read"}},
+	"live":     {KeyID: "key_live", UserID: "usr_1", OrganizationID: "org_1", Environment: "live", Scopes: []string{"telemetry:write", "usage:read"}, Confirmed: true},
+	"sandbox":  {KeyID: "key_sandbox", UserID: "usr_1", OrganizationID: "org_1", Environment: "sandbox", Scopes: []string{"telemetry:write", "usage:read"}, Confirmed: true},
 	"writer":   {KeyID: "key_writer", UserID: "usr_1", Environment: "live", Scopes: []string{"telemetry:write"}},
 	"admin":    {KeyID: "key_admin", Environment: "live", Scopes: []string{"admin"}},
 	"platform": {KeyID: "key_platform", Environment: "live", Scopes: []string{"telemetry:write_any", "usage:read"}},
@@ -131,7 +144,9 @@ func setup(t testing.TB) *bundle {
 	b := &bundle{TB: t, reader: &fakeReader{}, accounts: &fakeAccounts{}, logs: logs}
 	var err error
 	b.handler, err = httpapi.New(httpapi.Config{
-		Reader: b.reader, Accounts: b.accounts, Keys: keys, RegistrationsPerHour: 3, MaxInFlight: 4,
+		Reader: b.reader, Accounts: b.accounts, Keys: keys, Limits: noLimits{}, MaxInFlight: 4,
+		NoteUse: func(*apikey.Identity) {}, NoteRefusal: func(netip.Addr, *apikey.Identity, string, string) {},
+		Registration:   httpapi.Registration{Mode: httpapi.RegistrationOpen, PerAddress: 3, PerOrganization: 100},
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 		Now:            func() time.Time { return now }, Log: zap.New(core),
 	})

@@ -26,16 +26,17 @@ type ExportInput struct {
 const maxExportRows = 100_000
 
 func (a *api) registerExport(h huma.API) {
-	o := secured(huma.Operation{
+	o := huma.Operation{
 		OperationID: "export-usage", Path: "/analytics/export", Summary: "Usage of the caller's keys as a file",
 		Description: "The answer of /analytics/usage with complete lists, as JSON, or one of its tables as CSV (RFC 4180). A cell of text that a spreadsheet would take for a formula starts with an apostrophe.",
-	}, a.authenticate(false, readScopes...))
-	describeProblems(h, &o)
+	}
+	if !a.secure(h, &o) {
+		return
+	}
 	o.Responses["200"] = &huma.Response{Description: "The file", Content: map[string]*huma.MediaType{
 		"application/json": {Schema: h.OpenAPI().Components.Schemas.Schema(usageType, true, "Usage")},
 		"text/csv":         {Schema: &huma.Schema{Type: huma.TypeString}},
 	}}
-	o.SkipValidateParams = true
 	huma.Register(h, o, func(ctx context.Context, in *ExportInput) (*huma.StreamResponse, error) {
 		out, err := a.export(ctx, in)
 		if err != nil {

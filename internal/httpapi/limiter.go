@@ -8,26 +8,26 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxAddresses bounds the memory of a limiter, some 20 MB. The least used addresses are forgotten first, and then start
-// afresh; whoever has this many addresses needs no more than one call from each.
-const maxAddresses = 100_000
+// maxCallers bounds the memory of a limiter, some 20 MB. The least used are forgotten first, and then start afresh;
+// whoever has this many addresses needs no more than one call from each.
+const maxCallers = 100_000
 
-// limiter allows each address a number of calls an hour, all at once if need be.
-type limiter struct {
+// limiter allows each of its callers a number of calls an hour, all at once if need be.
+type limiter[K comparable] struct {
 	perHour int
-	buckets *otter.Cache[netip.Prefix, *rate.Limiter]
+	buckets *otter.Cache[K, *rate.Limiter]
 }
 
-func newLimiter(perHour int) *limiter {
-	return &limiter{perHour: perHour, buckets: otter.Must(&otter.Options[netip.Prefix, *rate.Limiter]{
-		MaximumSize: maxAddresses,
+func newLimiter[K comparable](perHour int) *limiter[K] {
+	return &limiter[K]{perHour: perHour, buckets: otter.Must(&otter.Options[K, *rate.Limiter]{
+		MaximumSize: maxCallers,
 		Executor:    func(fn func()) { fn() }, // upkeep takes microseconds: no goroutine of its own
 	})}
 }
 
 // take is how long the caller has to wait; 0 when it may go on, which then counts.
-func (l *limiter) take(addr netip.Addr, now time.Time) time.Duration {
-	bucket, _ := l.buckets.SetIfAbsent(networkOf(addr), rate.NewLimiter(rate.Limit(float64(l.perHour)/3600), l.perHour))
+func (l *limiter[K]) take(caller K, now time.Time) time.Duration {
+	bucket, _ := l.buckets.SetIfAbsent(caller, rate.NewLimiter(rate.Limit(float64(l.perHour)/3600), l.perHour))
 	r := bucket.ReserveN(now, 1)
 	if !r.OK() {
 		return time.Hour

@@ -19,7 +19,7 @@ import (
 
 func document(t *testing.T) *huma.OpenAPI {
 	t.Helper()
-	doc, err := httpapi.Document(httpapi.Config{RegistrationsPerHour: 1, MaxInFlight: 1})
+	doc, err := httpapi.Document(httpapi.Config{MaxInFlight: 1})
 	require.NoError(t, err)
 	return doc
 }
@@ -59,7 +59,7 @@ func TestDocumentListsAllRoutes(t *testing.T) {
 				require.NoError(t, err)
 				if n >= 400 {
 					require.Contains(t, r.Content, "application/problem+json", "%s %s", path, status)
-				} else {
+				} else if status != "202" && status != "204" {
 					require.Contains(t, r.Content, "application/json", "%s %s", path, status)
 				}
 			}
@@ -67,7 +67,13 @@ func TestDocumentListsAllRoutes(t *testing.T) {
 	}
 	slices.Sort(routes)
 	require.Equal(t, []string{
-		"get /analytics/export", "get /analytics/platform", "get /analytics/usage", "get /analytics/user-info", "post /users/register",
+		"delete /organizations/{id}/invitations/{invitation_id}",
+		"get /admin/trail", "get /analytics/export", "get /analytics/platform", "get /analytics/usage", "get /analytics/user-info",
+		"get /keys", "get /keys/{id}", "get /organizations", "get /organizations/{id}", "get /organizations/{id}/invitations", "get /users", "get /users/{id}",
+		"patch /keys/{id}", "patch /organizations/{id}", "patch /users/{id}",
+		"post /invitations/accept", "post /keys", "post /keys/verify", "post /keys/{id}/revoke", "post /keys/{id}/rotate",
+		"post /organizations/{id}/invitations", "post /organizations/{id}/merge",
+		"post /users/confirm", "post /users/confirmation", "post /users/register",
 	}, routes)
 }
 
@@ -116,7 +122,7 @@ func TestProblemsAreDocumented(t *testing.T) {
 	source, err := os.ReadFile("problem.go")
 	require.NoError(t, err)
 	kinds := regexp.MustCompile(`= kind\{"([a-z-]+)"`).FindAllStringSubmatch(string(source), -1)
-	require.Len(t, kinds, 11)
+	require.Len(t, kinds, 15)
 	for _, k := range kinds {
 		require.Contains(t, string(page), "\n## "+k[1]+"\n")
 	}

@@ -70,18 +70,18 @@ type Unattributed struct {
 const activeFor = 30 * 24 * time.Hour
 
 func (a *api) registerPlatform(h huma.API) {
-	register(a, h, secured(huma.Operation{
+	register(a, h, huma.Operation{
 		OperationID: "get-platform", Path: "/analytics/platform", Summary: "Usage of everybody",
-		Description: "For admins. The keys of the platform itself, and admins' keys without a user, are nobody's users and are left out.",
-	}, a.authenticate(false, apikey.ScopeAdmin)), func(ctx context.Context, in *PlatformInput) (*PlatformOutput, error) {
+		Description: "The keys of the platform itself, and admins' keys without a user, are nobody's users and are left out.",
+	}, func(ctx context.Context, in *PlatformInput) (*PlatformOutput, error) {
 		window, windowErr := analytics.ParseWindow(in.request(in.Granularity), a.Now())
-		environment, environmentErr := parseEnvironment(in.Environment)
+		environment, environmentErr := parseEnvironment(in.Environment, apikey.Live)
 		top, topErr := parseTop(in.Top)
 		if err := errors.Join(windowErr, environmentErr, topErr); err != nil {
 			return nil, err
 		}
 		p, err := a.Reader.Platform(ctx, analytics.PlatformQuestion{
-			Environment: environment, Window: window, ActiveSince: a.Now().Add(-activeFor), Top: top,
+			By: actorOf(ctx), Environment: environment, Window: window, ActiveSince: a.Now().Add(-activeFor), Top: top,
 		})
 		if err != nil {
 			return nil, err

@@ -51,18 +51,22 @@ var (
 	kindInvalid         = kind{"invalid-request", "The request is not valid", http.StatusBadRequest}
 	kindUnauthenticated = kind{"unauthenticated", "A valid API key is required", http.StatusUnauthorized}
 	kindForbidden       = kind{"forbidden", "The key may not do this", http.StatusForbidden}
+	kindAddress         = kind{"address-not-allowed", "The key may not be used from this address", http.StatusForbidden}
+	kindClosed          = kind{"registration-closed", "Registration is not open to everybody", http.StatusForbidden}
 	kindNotFound        = kind{"not-found", "There is no such thing", http.StatusNotFound}
 	kindMethod          = kind{"method-not-allowed", "The path does not have this method", http.StatusMethodNotAllowed}
+	kindConflict        = kind{"conflict", "The state of things does not allow this", http.StatusConflict}
 	kindSlow            = kind{"request-timeout", "The request took too long to arrive", http.StatusRequestTimeout}
 	kindTooLarge        = kind{"too-large", "The request is too large", http.StatusRequestEntityTooLarge}
 	kindMediaType       = kind{"unsupported-media-type", "The body's media type is not supported", http.StatusUnsupportedMediaType}
 	kindTooMany         = kind{"too-many-requests", "Too many requests", http.StatusTooManyRequests}
+	kindRate            = kind{"rate-limited", "The key has made its requests of this hour", http.StatusTooManyRequests}
 	kindInternal        = kind{"internal-error", "The request could not be answered", http.StatusInternalServerError}
 	kindUnavailable     = kind{"unavailable", "The service cannot answer at the moment", http.StatusServiceUnavailable}
 
 	kinds = []kind{
-		kindInvalid, kindUnauthenticated, kindForbidden, kindNotFound, kindMethod, kindSlow, kindTooLarge, kindMediaType,
-		kindTooMany, kindInternal, kindUnavailable,
+		kindInvalid, kindUnauthenticated, kindForbidden, kindAddress, kindClosed, kindNotFound, kindMethod, kindConflict, kindSlow,
+		kindTooLarge, kindMediaType, kindTooMany, kindRate, kindInternal, kindUnavailable,
 	}
 )
 
@@ -77,13 +81,21 @@ func newProblem(k kind, detail string, errs ...Detail) *Problem {
 // problemOf is the one table from errors to problems. What it does not know is internal, and not shown.
 func problemOf(err error) *Problem {
 	var p *Problem
+	var conflict *accounts.ConflictError
+	var forbidden *accounts.ForbiddenError
 	switch details := detailsOf(err); {
 	case errors.As(err, &p):
 		return p
+	case errors.As(err, &forbidden):
+		return newProblem(kindForbidden, forbidden.Message)
+	case errors.As(err, &conflict):
+		return newProblem(kindConflict, conflict.Message)
 	case len(details) > 0:
 		return newProblem(kindInvalid, join(details), details...)
 	case errors.Is(err, accounts.ErrNotFound), errors.Is(err, analytics.ErrNoSubject):
-		return newProblem(kindNotFound, "there is no user, organisation or key with this id")
+		return newProblem(kindNotFound, "there is no user, organisation, key or invitation with this id, or it is not yours to see")
+	case errors.Is(err, accounts.ErrBadToken):
+		return newProblem(kindInvalid, "token is unknown, used up or out of date, or was meant for another address", Detail{"body.token", "is unknown, used up or out of date, or was meant for another address"})
 	case errors.Is(err, apikey.ErrUnavailable):
 		return newProblem(kindUnavailable, "API keys cannot be checked at the moment; try again")
 	case errors.Is(err, apikey.ErrMalformed), errors.Is(err, apikey.ErrUnknown), errors.Is(err, apikey.ErrRevoked), errors.Is(err, apikey.ErrExpired):

@@ -2,24 +2,23 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 	"go.uber.org/zap"
 
-	"github.com/disco-platform/mirrorball/internal/apikey"
+	"github.com/disco-platform/mirrorball/internal/access"
 )
 
-// readScopes let a key ask about usage.
-var readScopes = []string{apikey.ScopeUsageRead, apikey.ScopeAdmin}
-
-// register adds a route whose errors all become problems. Parameters are checked by the handler, which knows better than
-// a schema what is wrong with them.
+// register adds an operation, whom access.Rules lets in, whose errors all become problems. Parameters are checked by the
+// handler, which knows better than a schema what is wrong with them.
 func register[In, Out any](a *api, h huma.API, o huma.Operation, handle func(context.Context, *In) (*Out, error)) {
-	o.SkipValidateParams = true
-	o.MaxBodyBytes = maxBody + 1
-	describeProblems(h, &o)
+	if !a.secure(h, &o) {
+		return
+	}
 	huma.Register(h, o, func(ctx context.Context, in *In) (*Out, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
@@ -29,13 +28,65 @@ func register[In, Out any](a *api, h huma.API, o huma.Operation, handle func(con
 	})
 }
 
-// secured is what the operations have in common that need a key.
-func secured(o huma.Operation, middleware func(huma.Context, func(huma.Context))) huma.Operation {
-	o.Method = http.MethodGet
+// secure gives an operation what all have in common. It reports false, and has the API not start, when there is no rule for
+// the operation: what nobody may call is not served.
+func (a *api) secure(h huma.API, o *huma.Operation) bool {
+	rule, ok := access.Rules[o.OperationID]
+	if !ok {
+		a.unruled = append(a.unruled, o.OperationID)
+		return false
+	}
+	if o.Method == "" {
+		o.Method = http.MethodGet
+	}
+	o.Errors = append(o.Errors, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable)
 	o.Security = []map[string][]string{{bearer: {}}}
-	o.Middlewares = huma.Middlewares{middleware}
-	o.Errors = []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable}
-	return o
+	if rule.Public {
+		o.Security = append([]map[string][]string{{}}, o.Security...)
+	} else {
+		o.Description += " The key needs " + rule.Needs() + "."
+	}
+	o.Middlewares = huma.Middlewares{a.authorize(rule)}
+	if o.Method == http.MethodPost || o.Method == http.MethodPatch {
+		o.Middlewares = append(huma.Middlewares{jsonOnly}, o.Middlewares...)
+		o.Errors = append(o.Errors, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	o.SkipValidateParams = true
+	o.MaxBodyBytes = maxBody + 1
+	describeProblems(h, o)
+	return true
+}
+
+// checkRules is an error when operations and rules are not the same.
+func (a *api) checkRules(o *huma.OpenAPI) error {
+	if len(a.unruled) > 0 {
+		return fmt.Errorf("no rule says who may call %q", a.unruled)
+	}
+	var served []string
+	for _, item := range o.Paths {
+		for _, operation := range operationsOf(item) {
+			served = append(served, operation.OperationID)
+		}
+	}
+	for id := range access.Rules {
+		if !slices.Contains(served, id) {
+			return fmt.Errorf("the rule for %q is about no operation", id)
+		}
+	}
+	return nil
+}
+
+// operationsOf are the operations of a path by their method.
+func operationsOf(item *huma.PathItem) map[string]*huma.Operation {
+	all := map[string]*huma.Operation{
+		http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPatch: item.Patch, http.MethodPut: item.Put, http.MethodDelete: item.Delete,
+	}
+	for method, o := range all {
+		if o == nil {
+			delete(all, method)
+		}
+	}
+	return all
 }
 
 // problem turns an error into its problem. What the caller is not told goes to the log.

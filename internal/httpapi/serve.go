@@ -82,20 +82,40 @@ func readBody(r *http.Request) *Problem {
 	return nil
 }
 
-// routes are the methods of each path.
+// routes are the methods of each path, which may hold places such as {id}.
 type routes map[string][]string
 
 func routesOf(o *huma.OpenAPI) routes {
 	all := routes{}
 	for path, item := range o.Paths {
-		if item.Get != nil {
-			all[path] = append(all[path], http.MethodGet, http.MethodHead)
+		for method := range operationsOf(item) {
+			all[path] = append(all[path], method)
+			if method == http.MethodGet {
+				all[path] = append(all[path], http.MethodHead)
+			}
 		}
-		if item.Post != nil {
-			all[path] = append(all[path], http.MethodPost)
-		}
+		slices.Sort(all[path])
 	}
 	return all
+}
+
+// find returns the methods that a path has.
+func (all routes) find(path string) (methods []string) {
+	for template, has := range all {
+		if matches(template, path) {
+			methods = append(methods, has...)
+		}
+	}
+	slices.Sort(methods)
+	return slices.Compact(methods)
+}
+
+// matches reports whether a path is one of a template's. A place takes one part that is not empty.
+func matches(template, path string) bool {
+	parts, places := strings.Split(path, "/"), strings.Split(template, "/")
+	return slices.EqualFunc(parts, places, func(part, place string) bool {
+		return part == place || strings.HasPrefix(place, "{") && part != ""
+	})
 }
 
 func (all routes) add(mux *http.ServeMux, path string, h http.HandlerFunc) {
@@ -105,8 +125,8 @@ func (all routes) add(mux *http.ServeMux, path string, h http.HandlerFunc) {
 
 // notFound answers what no route took: a path that does not exist, or a method that its path does not have.
 func (all routes) notFound(w http.ResponseWriter, r *http.Request) {
-	methods, found := all[r.URL.Path]
-	if !found {
+	methods := all.find(r.URL.Path)
+	if methods == nil {
 		writeProblem(w, newProblem(kindNotFound, "there is no such path; /openapi.json lists all"))
 		return
 	}

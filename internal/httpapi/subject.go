@@ -6,74 +6,86 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/analytics"
 	"github.com/disco-platform/mirrorball/internal/apikey"
 )
 
-// SubjectParams say whose usage is asked for. Only an admin may.
+// SubjectParams say whose usage is asked for, of what the caller sees.
 type SubjectParams struct {
-	UserID         string `query:"user_id" doc:"Admin only: the usage of this user's keys."`
-	OrganizationID string `query:"organization_id" doc:"Admin only: the usage of this organisation's keys."`
-	KeyID          string `query:"key_id" doc:"Admin only: the usage of this key."`
-	Environment    string `query:"environment" enum:"sandbox,live" doc:"Admin only: the environment whose keys count; live if not said."`
+	UserID         string `query:"user_id" doc:"Only the usage of this user's keys."`
+	OrganizationID string `query:"organization_id" doc:"Only the usage of this organisation's keys."`
+	KeyID          string `query:"key_id" doc:"Only the usage of this key."`
+	Environment    string `query:"environment" enum:"sandbox,live" doc:"The environment whose keys count: that of the caller's key if not given, live for admins and analysts. A sandbox key sees no live usage."`
 }
 
-// subjectOf is whose usage the caller may see. A user's key sees all keys of its user in its environment: these are one
-// customer's, who may well use one key to read what another did. A sandbox key never sees live usage.
-func subjectOf(caller *apikey.Identity, p SubjectParams) (analytics.Subject, error) {
-	if !caller.Has(apikey.ScopeAdmin) {
-		if details := p.given(); details != nil {
-			return analytics.Subject{}, newProblem(kindForbidden, "the key needs the scope "+apikey.ScopeAdmin+" to say whose usage it asks for", details...)
+// subjectOf is whose usage the caller asks for: all that it sees, if it does not say. Whether it sees a subject that it names is
+// decided where the usage is.
+func subjectOf(id *apikey.Identity, p SubjectParams) (analytics.Subject, error) {
+	s := analytics.Subject{UserID: p.UserID, OrganizationID: p.OrganizationID, KeyID: p.KeyID}
+	given := 0
+	for _, set := range []bool{p.UserID != "", p.OrganizationID != "", p.KeyID != "", p.KeyID != "" && p.Environment != ""} {
+		if set {
+			given++
 		}
-		return ownSubject(caller), nil
 	}
-	if len(p.given()) > 1 && !(p.KeyID == "" && p.Environment != "" && len(p.given()) == 2) {
-		return analytics.Subject{}, &analytics.ParameterError{Parameter: "user_id", Message: "give one of user_id, organization_id, key_id; environment goes with the first two"}
+	if given > 1 {
+		return s, &analytics.ParameterError{Parameter: "user_id", Message: "give one of user_id, organization_id, key_id; environment goes with the first two"}
 	}
 	if err := p.checkIDs(); err != nil {
-		return analytics.Subject{}, err
+		return s, err
 	}
-	environment, err := parseEnvironment(p.Environment)
-	return analytics.Subject{UserID: p.UserID, OrganizationID: p.OrganizationID, KeyID: p.KeyID, Environment: environment}, err
+	environment, err := parseEnvironment(p.Environment, usualEnvironment(id))
+	if err == nil && environment == apikey.Live && access.ViewOf(id).SandboxOnly {
+		return s, newProblem(kindForbidden, "a sandbox key sees no live usage", Detail{"query.environment", "cannot be live with a sandbox key"})
+	}
+	s.Environment = environment
+	if s.Everybody() {
+		v := access.ViewOf(id)
+		s.OrganizationID, s.UserID, s.KeyID = v.OrganizationID, v.UserID, v.KeyID
+	}
+	return s, err
 }
 
-func ownSubject(caller *apikey.Identity) analytics.Subject {
-	if caller.UserID == "" {
-		return analytics.Subject{KeyID: caller.KeyID, Environment: caller.Environment}
+// usualEnvironment is what a caller asks about who does not say.
+func usualEnvironment(id *apikey.Identity) string {
+	if access.ViewOf(id).All {
+		return apikey.Live
 	}
-	return analytics.Subject{UserID: caller.UserID, Environment: caller.Environment}
+	return id.Environment
+}
+
+// ownSubject is what the caller's own key belongs to.
+func ownSubject(id *apikey.Identity) analytics.Subject {
+	s := analytics.Subject{Environment: id.Environment}
+	if id.UserID != "" && id.Confirmed {
+		s.UserID = id.UserID
+	} else {
+		s.KeyID = id.KeyID
+	}
+	return s
 }
 
 // anID is what ids look like; others need not be looked for.
 var anID = regexp.MustCompile(`^[a-z]{3}_[0-9A-Za-z]{1,64}$`)
 
 func (p SubjectParams) checkIDs() error {
-	for name, id := range map[string]string{"user_id": p.UserID, "organization_id": p.OrganizationID, "key_id": p.KeyID} {
-		if id != "" && !anID.MatchString(id) {
-			return &analytics.ParameterError{Parameter: name, Message: "is not an id, such as usr_, org_ or key_ with letters and digits after it"}
-		}
+	return errors.Join(checkID("user_id", p.UserID), checkID("organization_id", p.OrganizationID), checkID("key_id", p.KeyID))
+}
+
+// checkID looks at a parameter that may be missing.
+func checkID(name, id string) error {
+	if id != "" && !anID.MatchString(id) {
+		return &analytics.ParameterError{Parameter: name, Message: "is not an id, such as usr_, org_ or key_ with letters and digits after it"}
 	}
 	return nil
 }
 
-// given says which parameters are set, as details of a refusal.
-func (p SubjectParams) given() []Detail {
-	var all []Detail
-	for _, param := range [...][2]string{
-		{"user_id", p.UserID}, {"organization_id", p.OrganizationID}, {"key_id", p.KeyID}, {"environment", p.Environment},
-	} {
-		if param[1] != "" {
-			all = append(all, Detail{"query." + param[0], "is for admins"})
-		}
-	}
-	return all
-}
-
-func parseEnvironment(name string) (string, error) {
+func parseEnvironment(name, otherwise string) (string, error) {
 	switch {
 	case name == "":
-		return apikey.Live, nil
+		return otherwise, nil
 	case slices.Contains(accounts.Environments, name):
 		return name, nil
 	}

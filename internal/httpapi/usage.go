@@ -21,10 +21,10 @@ type UsageInput struct {
 type UsageOutput struct{ Body Usage }
 
 func (a *api) registerUsage(h huma.API) {
-	register(a, h, secured(huma.Operation{
+	register(a, h, huma.Operation{
 		OperationID: "get-usage", Path: "/analytics/usage", Summary: "Usage of the caller's keys",
-		Description: "Counts the requests, payments and agents of all keys of the caller's user in the key's environment. An admin's key sees everybody's, or those of whom it names.",
-	}, a.authenticate(false, readScopes...)), func(ctx context.Context, in *UsageInput) (*UsageOutput, error) {
+		Description: "Counts the requests, payments and agents of all keys that the caller sees in an environment, or of those whom it names.",
+	}, func(ctx context.Context, in *UsageInput) (*UsageOutput, error) {
 		top, err := parseTop(in.Top)
 		if err != nil {
 			return nil, err
@@ -39,12 +39,12 @@ func (a *api) registerUsage(h huma.API) {
 
 // usage asks for what the caller may see.
 func (a *api) usage(ctx context.Context, in *UsageInput, top int) (*analytics.Usage, analytics.Subject, error) {
-	subject, subjectErr := subjectOf(callerOf(ctx), in.SubjectParams)
+	subject, subjectErr := subjectOf(callerOf(ctx).id, in.SubjectParams)
 	window, windowErr := analytics.ParseWindow(in.request(in.Granularity), a.Now())
 	if err := both(subjectErr, windowErr); err != nil {
 		return nil, subject, err
 	}
-	u, err := a.Reader.Usage(ctx, analytics.UsageQuestion{Subject: subject, Window: window, Top: top})
+	u, err := a.Reader.Usage(ctx, analytics.UsageQuestion{By: actorOf(ctx), Subject: subject, Window: window, Top: top})
 	return u, subject, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/httpapi"
 	"github.com/disco-platform/mirrorball/internal/postgres"
@@ -31,7 +33,8 @@ func TestWholeWay(t *testing.T) {
 	var err error
 	b.handler, err = httpapi.New(httpapi.Config{
 		Reader: postgres.NewReader(db, usage.VantageServer), Accounts: registry, Keys: verifier,
-		RegistrationsPerHour: 10, MaxInFlight: 4, Log: zap.NewNop(),
+		Limits: noLimits{}, NoteUse: func(*apikey.Identity) {}, NoteRefusal: func(netip.Addr, *apikey.Identity, string, string) {},
+		Registration: httpapi.Registration{Mode: httpapi.RegistrationOpen, PerAddress: 10, PerOrganization: 10}, MaxInFlight: 4, Log: zap.NewNop(),
 	})
 	require.NoError(t, err)
 
@@ -94,7 +97,8 @@ func TestWholeWay(t *testing.T) {
 	require.Contains(t, a.body, `"total_requests":3,`)
 	b.problem(b.get(adasKey, "/analytics/platform"), 403, "forbidden")
 
-	require.NoError(t, registry.Revoke(t.Context(), ada))
+	_, err = registry.RevokeKey(t.Context(), access.Operator, ada)
+	require.NoError(t, err)
 	verifier.Close()
 	fresh := apikey.NewVerifier(postgres.NewKeyStore(db, pepper), apikey.Config{})
 	t.Cleanup(fresh.Close)

@@ -2,12 +2,14 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
+	"net/netip"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/accounts"
 )
 
@@ -19,92 +21,86 @@ type Registry struct {
 
 var _ accounts.Registry = (*Registry)(nil)
 
-// NewRegistry keeps accounts in db; digests of new keys are made with pepper.
+// NewRegistry keeps accounts in db; digests of new keys and tokens are made with pepper.
 func NewRegistry(db *DB, pepper Pepper) *Registry {
 	return &Registry{pool: db.Pool(), pepper: pepper}
 }
 
-// Register implements accounts.Registry.
-func (g *Registry) Register(ctx context.Context, r accounts.Registration) (*accounts.User, *accounts.NewKey, error) {
-	if err := r.Check(); err != nil {
-		return nil, nil, err
-	}
-	var user *accounts.User
-	var key *accounts.NewKey
-	err := g.inTx(ctx, func(tx pgx.Tx) error {
-		org, err := organizationFor(ctx, tx, r)
-		if err != nil {
-			return err
-		}
-		o, err := insertUser(ctx, tx, org, r)
-		if err != nil {
-			return err
-		}
-		user = o.user
-		key, err = g.insertKey(ctx, tx, o, accounts.KeySpec{Environment: r.Environment, Scopes: accounts.CustomerScopes})
-		return err
-	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("cannot register a user: %w", err)
-	}
-	return user, key, nil
+// deed is one thing that an actor does: a transaction, which sees what the actor may see, changes it as the owner of the
+// tables, and writes both to the trail.
+type deed struct {
+	pgx.Tx
+	by access.Actor
+	seen
 }
 
-// CreateKey implements accounts.Registry.
-func (g *Registry) CreateKey(ctx context.Context, spec accounts.KeySpec) (*accounts.NewKey, error) {
-	if err := spec.Check(); err != nil {
-		return nil, err
-	}
-	var key *accounts.NewKey
-	err := g.inTx(ctx, func(tx pgx.Tx) error {
-		var o owner
+// do runs fn in a transaction of an actor. Within it, what fn finds through [deed.look] is the actor's to change.
+func (g *Registry) do(ctx context.Context, by access.Actor, fn func(*deed) error) error {
+	return publicAccount(pgx.BeginFunc(ctx, g.pool, func(tx pgx.Tx) error {
+		d := &deed{Tx: tx, by: by}
 		var err error
-		if spec.UserID != "" {
-			if o, err = findOwner(ctx, tx, spec.UserID); err != nil {
-				return err
-			}
+		if d.seen, err = seenBy(ctx, tx, by.View); err != nil {
+			return err
 		}
-		key, err = g.insertKey(ctx, tx, o, spec)
+		return fn(d)
+	}))
+}
+
+// look runs fn as the role that row-level security binds, and goes back to being the owner after it.
+func (d *deed) look(ctx context.Context, fn func() error) error {
+	if err := d.scope().enter(ctx, d.Tx); err != nil {
 		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("cannot create a key: %w", err)
 	}
-	return key, nil
+	if err := fn(); err != nil {
+		return err // the transaction ends with it
+	}
+	_, err := d.Exec(ctx, leaveReader)
+	return err
 }
 
-// keyChannel is notified with the digest of a key, in hex, when the key changes.
-const keyChannel = "mirrorball_keys"
+const insertTrail = `INSERT INTO admin_trail (actor, action, target, client, details) VALUES ($1, $2, $3, $4, $5)`
 
-const revokeKey = `
-WITH revoked AS (
-	UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1 RETURNING digest
-)
-SELECT pg_notify($2, encode(digest, 'hex')) FROM revoked`
+// note writes to the trail; nil is nothing to write.
+func (d *deed) note(ctx context.Context, e *access.Entry) error { return writeTrail(ctx, d.Tx, e) }
 
-// Revoke implements accounts.Registry.
-func (g *Registry) Revoke(ctx context.Context, keyID string) error {
-	tag, err := g.pool.Exec(ctx, revokeKey, keyID, keyChannel)
-	if err == nil && tag.RowsAffected() == 0 {
-		err = accounts.ErrNotFound
+func writeTrail(ctx context.Context, tx pgx.Tx, e *access.Entry) error {
+	if e == nil {
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("cannot revoke the key: %w", publicAccount(err))
+	details := []byte("{}")
+	if len(e.Details) > 0 {
+		var err error
+		if details, err = json.Marshal(e.Details); err != nil {
+			return err
+		}
 	}
-	return nil
-}
-
-func (g *Registry) inTx(ctx context.Context, fn func(pgx.Tx) error) error {
-	return publicAccount(pgx.BeginFunc(ctx, g.pool, fn))
+	_, err := tx.Exec(ctx, insertTrail, e.Actor, e.Action, e.Target, address(e.Client), details)
+	return err
 }
 
 // publicAccount is [public] with the errors that accounts.Registry promises.
 func publicAccount(err error) error {
-	if errors.Is(err, accounts.ErrNotFound) || errors.Is(err, pgx.ErrNoRows) {
+	var conflict *accounts.ConflictError
+	var forbidden *accounts.ForbiddenError
+	var field *accounts.FieldError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &conflict), errors.As(err, &forbidden), errors.As(err, &field), errors.Is(err, accounts.ErrBadToken):
+		return err
+	case errors.Is(err, accounts.ErrNotFound) || errors.Is(err, pgx.ErrNoRows):
 		return accounts.ErrNotFound
-	}
-	if err != nil && away(err) {
+	case away(err):
 		return accounts.ErrUnavailable
 	}
 	return public(err)
+}
+
+// address is nil for the zero address.
+func address(a netip.Addr) *netip.Addr {
+	if !a.IsValid() {
+		return nil
+	}
+	a = a.Unmap().WithZone("")
+	return &a
 }

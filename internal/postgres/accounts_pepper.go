@@ -16,3 +16,10 @@ func (p Pepper) ID() string {
 	mac.Write([]byte("mirrorball pepper id"))
 	return hex.EncodeToString(mac.Sum(nil)[:8])
 }
+
+// Derive makes a secret for a purpose. It says nothing about the pepper, or about secrets for other purposes.
+func (p Pepper) Derive(purpose string) []byte {
+	mac := hmac.New(sha256.New, p)
+	mac.Write([]byte("mirrorball:" + purpose))
+	return mac.Sum(nil)
+}

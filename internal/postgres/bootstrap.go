@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/apikey"
 )
@@ -51,7 +52,7 @@ func FirstKeys(ctx context.Context, db *DB, p Pepper, keep func(name, raw string
 			{"admin", apikey.ScopeAdmin},
 			{"platform", apikey.ScopeTelemetryWriteAny},
 		} {
-			key, err := NewRegistry(db, p).CreateKey(ctx, accounts.KeySpec{
+			key, err := NewRegistry(db, p).CreateKey(ctx, access.System, accounts.KeySpec{
 				Environment: apikey.Live, Scopes: []string{first.scope}, Name: "first " + first.name + " key",
 			})
 			if err != nil {

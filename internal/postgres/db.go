@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
@@ -169,21 +170,50 @@ type Scope struct {
 	Keys []int32
 	// All opens every row; it is for admins.
 	All bool
+	// Organization (organizations.seq) is the reader's own, whose name it sees; 0 for none. Members opens its users and
+	// invitations too.
+	Organization int32
+	Members      bool
+	// Trail is written in the transaction that reads; nil for what leaves no trace.
+	Trail *access.Entry
 }
 
 // readerRole is created by the migrations; it owns nothing and may only read.
 const readerRole = "mirrorball_reader"
 
-// settings of a transaction in one round trip. set_config('role', …) is SET LOCAL ROLE.
-const enterReader = `SELECT set_config('role', $1, true), set_config('mirrorball.keys', $2, true), set_config('mirrorball.all', $3, true)`
+const (
+	// enterReader makes the settings of a transaction in one round trip. set_config('role', …) is SET LOCAL ROLE.
+	enterReader = `SELECT set_config('role', $1, true), set_config('mirrorball.keys', $2, true), set_config('mirrorball.all', $3, true),
+	set_config('mirrorball.own_organization', $4, true), set_config('mirrorball.organization', $5, true)`
+	leaveReader = `SELECT set_config('role', 'none', true)`
+)
 
-// ReadAs runs fn in a read-only transaction that sees one snapshot and no row outside the scope, whatever fn asks:
-// row-level security sees to it.
+// enter binds the rest of a transaction to the scope.
+func (s Scope) enter(ctx context.Context, tx pgx.Tx) error {
+	own, members := "", ""
+	if s.Organization != 0 {
+		own = strconv.Itoa(int(s.Organization))
+	}
+	if s.Members {
+		members = own
+	}
+	_, err := tx.Exec(ctx, enterReader, readerRole, s.keys(), s.all(), own, members)
+	return err
+}
+
+// ReadAs runs fn in a transaction that sees one snapshot and no row outside the scope, whatever fn asks: row-level security
+// sees to it. It writes nothing but the scope's entry in the trail.
 func (db *DB) ReadAs(ctx context.Context, s Scope, fn func(pgx.Tx) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	if s.Trail != nil {
+		options.AccessMode = pgx.ReadWrite
+	}
 	var own error
 	err := pgx.BeginTxFunc(ctx, db.read, options, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, enterReader, readerRole, s.keys(), s.all()); err != nil {
+		if err := writeTrail(ctx, tx, s.Trail); err != nil {
+			return err
+		}
+		if err := s.enter(ctx, tx); err != nil {
 			return err
 		}
 		own = fn(tx)

@@ -70,6 +70,9 @@ func (s *KeyStore) LookUp(ctx context.Context, f apikey.Fingerprint) (*apikey.Id
 	return id, nil
 }
 
+// keyChannel is notified by triggers with the digest of a key, in hex, when the key or what belongs to its identity changes.
+const keyChannel = "mirrorball_keys"
+
 // heartbeat is how long a silent connection is trusted: one that is cut without a sign (a firewall that forgot it) is
 // noticed after that time, and everything is then looked up again.
 const heartbeat = 4 * time.Second

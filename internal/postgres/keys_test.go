@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/postgres"
@@ -16,10 +17,11 @@ func TestLookUp(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.New(t)
 	registry := postgres.NewRegistry(db, testPepper)
-	user, key, err := registry.Register(t.Context(), accounts.Registration{
+	account, err := registry.Register(t.Context(), access.Operator, accounts.Registration{
 		Email: "ada@example.com", Organization: "Analytical Engines", Name: "Ada", Environment: "sandbox",
 	})
 	require.NoError(t, err)
+	user, key := &account.User, account.Key
 	store := postgres.NewKeyStore(db, testPepper)
 	f := apikey.FingerprintOf(key.Raw)
 
@@ -49,8 +51,9 @@ func TestWatch(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.New(t)
 	registry := postgres.NewRegistry(db, testPepper)
-	_, key, err := registry.Register(t.Context(), accounts.Registration{Email: "ada@example.com", Organization: "AE", Name: "Ada", Environment: "live"})
+	keyAccount, err := registry.Register(t.Context(), access.Operator, accounts.Registration{Email: "ada@example.com", Organization: "AE", Name: "Ada", Environment: "live"})
 	require.NoError(t, err)
+	key := keyAccount.Key
 	store := postgres.NewKeyStore(db, testPepper)
 	f := apikey.FingerprintOf(key.Raw)
 	_, err = store.LookUp(t.Context(), f)
@@ -67,14 +70,21 @@ func TestWatch(t *testing.T) {
 		})
 	}()
 	require.Nil(t, <-changes, "what changed before is not known")
-	require.NoError(t, registry.Revoke(t.Context(), key.Identity.KeyID))
+	_, err = registry.RevokeKey(t.Context(), access.Operator, key.Key.KeyID)
+	require.NoError(t, err)
 	require.Equal(t, &f, <-changes)
 	_, err = db.Pool().Exec(t.Context(), `UPDATE api_keys SET expires_at = now()`)
 	require.NoError(t, err)
 	require.Equal(t, &f, <-changes)
 	_, err = db.Pool().Exec(t.Context(), `UPDATE organizations SET name = 'Babbage'`)
 	require.NoError(t, err)
-	require.Nil(t, <-changes, "any key of the organisation")
+	require.Equal(t, &f, <-changes, "each key of the organisation")
+	_, err = db.Pool().Exec(t.Context(), `UPDATE users SET email_confirmed_at = now()`)
+	require.NoError(t, err)
+	require.Equal(t, &f, <-changes)
+	_, err = db.Pool().Exec(t.Context(), `UPDATE allowances SET requests_per_hour = 5`)
+	require.NoError(t, err)
+	require.Equal(t, &f, <-changes)
 
 	_, err = db.Pool().Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()`)
 	require.NoError(t, err)

@@ -38,28 +38,37 @@ const (
 	dimensionOrganization
 )
 
-// Which keys a subject has. No row means that there is no such subject; an array without keys that it has none in
-// this environment.
+// Which keys a subject has, among those that the asker sees: parameters are as [seen.args] gives them, then the id, then the
+// environment. No row means that there is no such subject in view; an array without keys that it has none in this environment.
 const (
-	keysOfKey          = `SELECT ARRAY[seq] FROM api_keys WHERE id = $1`
-	keysOfUser         = `SELECT ARRAY(SELECT seq FROM api_keys WHERE user_seq = u.seq AND environment = $2) FROM users u WHERE u.id = $1`
-	keysOfOrganization = `SELECT ARRAY(SELECT seq FROM api_keys WHERE organization = o.seq AND environment = $2) FROM organizations o WHERE o.id = $1`
-	keysOfEverybody    = `SELECT ARRAY(SELECT seq FROM api_keys WHERE user_seq IS NOT NULL AND environment = $1)`
+	keysOfKey  = `SELECT ARRAY[k.seq] FROM api_keys k WHERE ` + keyInView + ` AND k.id = $5 AND $6::text IS NOT NULL`
+	keysOfUser = `
+SELECT ARRAY(SELECT k.seq FROM api_keys k WHERE ` + keyInView + ` AND k.user_seq = u.seq AND k.environment = $6)
+FROM users u WHERE ` + userInView + ` AND u.id = $5`
+	keysOfOrganization = `
+SELECT ARRAY(
+	SELECT k.seq FROM api_keys k JOIN organizations part ON part.seq = k.organization
+	WHERE ` + keyInView + ` AND (part.seq = o.seq OR part.merged_into = o.seq) AND k.environment = $6)
+FROM organizations asked JOIN organizations o ON o.seq = coalesce(asked.merged_into, asked.seq)
+WHERE ` + organizationInView + ` AND asked.id = $5`
+	keysOfView = `
+SELECT ARRAY(SELECT k.seq FROM api_keys k WHERE ` + keyInView + ` AND (NOT $1 OR k.user_seq IS NOT NULL) AND k.environment = $6 AND $5 = '')`
 )
 
-// keysOf is the first of the two locks on a tenant's data: statements name these keys. The second is row-level security.
-func (r *Reader) keysOf(ctx context.Context, s analytics.Subject) ([]int32, error) {
-	statement, args := keysOfEverybody, []any{s.Environment}
+// keysOf is the first of the two locks on a tenant's data: statements name these keys. The second is row-level security,
+// which has the keys of the view.
+func (r *Reader) keysOf(ctx context.Context, view seen, s analytics.Subject) ([]int32, error) {
+	statement, id := keysOfView, ""
 	switch {
 	case s.KeyID != "":
-		statement, args = keysOfKey, []any{s.KeyID}
+		statement, id = keysOfKey, s.KeyID
 	case s.UserID != "":
-		statement, args = keysOfUser, []any{s.UserID, s.Environment}
+		statement, id = keysOfUser, s.UserID
 	case s.OrganizationID != "":
-		statement, args = keysOfOrganization, []any{s.OrganizationID, s.Environment}
+		statement, id = keysOfOrganization, s.OrganizationID
 	}
 	var keys []int32
-	err := r.db.read.QueryRow(ctx, statement, args...).Scan(&keys)
+	err := r.db.read.QueryRow(ctx, statement, view.args(id, s.Environment)...).Scan(&keys)
 	if err == pgx.ErrNoRows {
 		return nil, analytics.ErrNoSubject
 	}

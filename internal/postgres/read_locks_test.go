@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/analytics"
 	"github.com/disco-platform/mirrorball/internal/postgres"
 )
@@ -24,7 +25,7 @@ func TestEachLockIsEnoughAlone(t *testing.T) {
 		x.agents(key, x.now, server, int64(key))
 	}
 	all := []int32{adas, bobs, 0}
-	q := analytics.UsageQuestion{Window: x.window("", "", "", ""), Top: 10}
+	q := analytics.UsageQuestion{By: access.Operator, Window: x.window("", "", "", ""), Top: 10}
 	for name, try := range map[string]struct {
 		scope postgres.Scope
 		keys  []int32

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/analytics"
 	"github.com/disco-platform/mirrorball/internal/apikey"
 )
@@ -13,7 +14,11 @@ import (
 // Platform implements analytics.Reader.
 func (r *Reader) Platform(ctx context.Context, q analytics.PlatformQuestion) (*analytics.Platform, error) {
 	p := &analytics.Platform{Window: q.Window, Growth: make([]analytics.Growth, len(q.Window.Periods))}
-	err := r.db.ReadAs(ctx, Scope{All: true}, func(tx pgx.Tx) error {
+	if !q.By.View.All {
+		return nil, fmt.Errorf("cannot count the usage of the platform: %w", analytics.ErrNoSubject)
+	}
+	trail := q.By.Reads(access.PlatformRead, "", map[string]any{"environment": q.Environment, "start": q.Window.Start, "end": q.Window.End})
+	err := r.db.ReadAs(ctx, Scope{All: true, Trail: trail}, func(tx pgx.Tx) error {
 		var b pgx.Batch
 		queueFit(&b, q.Window)
 		sums := newTogether(r.counted)

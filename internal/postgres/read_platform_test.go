@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/analytics"
 	"github.com/disco-platform/mirrorball/internal/postgres"
@@ -19,11 +20,11 @@ func TestPlatform(t *testing.T) {
 	bob, bobs := x.register("bob@example.com", "live")
 	_, idle := x.register("idle@example.com", "live")
 	_, sandbox := x.register("sandbox@example.com", "sandbox")
-	second, err := x.registry.CreateKey(t.Context(), accounts.KeySpec{UserID: ada.ID, Environment: "live"})
+	second, err := x.registry.CreateKey(t.Context(), access.Operator, accounts.KeySpec{UserID: ada.ID, Environment: "live"})
 	require.NoError(t, err)
-	platform, err := x.registry.CreateKey(t.Context(), accounts.KeySpec{Environment: "live", Scopes: []string{"admin"}})
+	platform, err := x.registry.CreateKey(t.Context(), access.Operator, accounts.KeySpec{Environment: "live", Scopes: []string{"admin"}})
 	require.NoError(t, err)
-	adas2, platforms := x.seqOf(second.Identity.KeyID), x.seqOf(platform.Identity.KeyID)
+	adas2, platforms := x.seqOf(second.Key.KeyID), x.seqOf(platform.Key.KeyID)
 
 	old := x.now.AddDate(0, 0, -40)
 	for _, r := range []row{
@@ -58,9 +59,7 @@ func TestPlatform(t *testing.T) {
 	x.exec(`UPDATE api_keys SET created_at = $2 WHERE seq = $1`, idle, old)
 	x.exec(`UPDATE api_keys SET created_at = $2 WHERE seq IN ($1, $3, $4)`, bobs, x.now, sandbox, platforms)
 
-	p, err := postgres.NewReader(x.db, server).Platform(t.Context(), analytics.PlatformQuestion{
-		Environment: "live", Window: x.window("", "", "daily", ""), ActiveSince: x.now.Add(-30 * 24 * time.Hour), Top: 10,
-	})
+	p, err := postgres.NewReader(x.db, server).Platform(t.Context(), analytics.PlatformQuestion{By: access.Operator, Environment: "live", Window: x.window("", "", "daily", ""), ActiveSince: x.now.Add(-30 * 24 * time.Hour), Top: 10})
 	require.NoError(t, err)
 	require.Equal(t, analytics.Counts{Requests: 11, Errors: 5}, p.Counts)
 	require.Equal(t, 764*time.Microsecond, p.Average) // (5000 + 3001 + 400) / 11 = 763.7
@@ -88,9 +87,7 @@ func TestPlatform(t *testing.T) {
 func TestPlatformWithoutUsage(t *testing.T) {
 	t.Parallel()
 	x := newReadTest(t)
-	p, err := postgres.NewReader(x.db, server).Platform(t.Context(), analytics.PlatformQuestion{
-		Environment: "sandbox", Window: x.window("", "", "daily", ""), ActiveSince: x.now, Top: 10,
-	})
+	p, err := postgres.NewReader(x.db, server).Platform(t.Context(), analytics.PlatformQuestion{By: access.Operator, Environment: "sandbox", Window: x.window("", "", "daily", ""), ActiveSince: x.now, Top: 10})
 	require.NoError(t, err)
 	require.Zero(t, p.Requests)
 	require.Empty(t, p.Payments)

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/analytics"
 	"github.com/disco-platform/mirrorball/internal/postgres"
@@ -34,9 +35,10 @@ func newReadTest(t *testing.T) *readTest {
 
 // register makes a user and returns it with the seq of its key.
 func (t *readTest) register(email, environment string) (*accounts.User, int32) {
-	user, key, err := t.registry.Register(t.Context(), accounts.Registration{Email: email, Organization: "Org of " + email, Environment: environment})
+	account, err := t.registry.Register(t.Context(), access.Operator, accounts.Registration{Email: email, Organization: "Org of " + email, Environment: environment})
 	require.NoError(t, err)
-	return user, t.seqOf(key.Identity.KeyID)
+	user, key := &account.User, account.Key
+	return user, t.seqOf(key.Key.KeyID)
 }
 
 func (t *readTest) seqOf(keyID string) (seq int32) {
@@ -131,7 +133,7 @@ func (t *readTest) window(start, end, granularity, zone string) analytics.Window
 }
 
 func (t *readTest) usage(counted usage.Vantage, s analytics.Subject, w analytics.Window) *analytics.Usage {
-	u, err := postgres.NewReader(t.db, counted).Usage(context.WithoutCancel(t.Context()), analytics.UsageQuestion{Subject: s, Window: w, Top: 3})
+	u, err := postgres.NewReader(t.db, counted).Usage(context.WithoutCancel(t.Context()), analytics.UsageQuestion{By: access.Operator, Subject: s, Window: w, Top: 3})
 	require.NoError(t, err)
 	return u
 }

@@ -1,26 +1,34 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/analytics"
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
 // Usage implements analytics.Reader.
 func (r *Reader) Usage(ctx context.Context, q analytics.UsageQuestion) (*analytics.Usage, error) {
-	keys, err := r.keysOf(ctx, q.Subject)
+	view, err := seenBy(ctx, r.db.read, q.By.View)
+	if err != nil {
+		return nil, fmt.Errorf("cannot find what the asker sees: %w", readError(err))
+	}
+	keys, err := r.keysOf(ctx, view, q.Subject)
 	if err != nil {
 		return nil, fmt.Errorf("cannot find the keys to count: %w", err)
 	}
+	scope := view.scope()
+	scope.Trail = q.By.Reads(access.UsageRead, cmp.Or(q.Subject.KeyID, q.Subject.UserID, q.Subject.OrganizationID),
+		map[string]any{"environment": q.Subject.Environment, "start": q.Window.Start, "end": q.Window.End})
 	// Everybody's keys are all there are: to compare each row with each of them would be slow and keep nothing out.
-	scope := Scope{Keys: keys}
-	if q.Subject.Everybody() {
-		scope = Scope{All: true}
+	if scope.All && !q.Subject.Everybody() {
+		scope.All, scope.Keys = false, keys
 	}
 	return r.usageOf(ctx, scope, keys, q)
 }

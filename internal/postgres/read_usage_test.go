@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/analytics"
 	"github.com/disco-platform/mirrorball/internal/postgres"
@@ -159,14 +160,14 @@ func TestSubjects(t *testing.T) {
 	x := newReadTest(t)
 	ada, live := x.register("ada@example.com", "live")
 	bob, bobs := x.register("bob@example.com", "live")
-	more, err := x.registry.CreateKey(t.Context(), accounts.KeySpec{UserID: ada.ID, Environment: "live"})
+	more, err := x.registry.CreateKey(t.Context(), access.Operator, accounts.KeySpec{UserID: ada.ID, Environment: "live"})
 	require.NoError(t, err)
-	sandbox, err := x.registry.CreateKey(t.Context(), accounts.KeySpec{UserID: ada.ID, Environment: "sandbox"})
+	sandbox, err := x.registry.CreateKey(t.Context(), access.Operator, accounts.KeySpec{UserID: ada.ID, Environment: "sandbox"})
 	require.NoError(t, err)
-	platform, err := x.registry.CreateKey(t.Context(), accounts.KeySpec{Environment: "live", Scopes: []string{"telemetry:write_any"}})
+	platform, err := x.registry.CreateKey(t.Context(), access.Operator, accounts.KeySpec{Environment: "live", Scopes: []string{"telemetry:write_any"}})
 	require.NoError(t, err)
 	for key, n := range map[int32]int64{
-		live: 1, x.seqOf(more.Identity.KeyID): 10, x.seqOf(sandbox.Identity.KeyID): 100, bobs: 1000, x.seqOf(platform.Identity.KeyID): 10_000, 0: 100_000,
+		live: 1, x.seqOf(more.Key.KeyID): 10, x.seqOf(sandbox.Key.KeyID): 100, bobs: 1000, x.seqOf(platform.Key.KeyID): 10_000, 0: 100_000,
 	} {
 		x.insert(row{key: key, at: x.now, vantage: server, count: n})
 	}
@@ -179,14 +180,14 @@ func TestSubjects(t *testing.T) {
 		{"user", analytics.Subject{UserID: ada.ID, Environment: "live"}, 11},
 		{"user's sandbox", analytics.Subject{UserID: ada.ID, Environment: "sandbox"}, 100},
 		{"user without keys there", analytics.Subject{UserID: bob.ID, Environment: "sandbox"}, 0},
-		{"key", analytics.Subject{KeyID: more.Identity.KeyID, Environment: "live"}, 10},
+		{"key", analytics.Subject{KeyID: more.Key.KeyID, Environment: "live"}, 10},
 		{"organisation", analytics.Subject{OrganizationID: bob.OrganizationID, Environment: "live"}, 1000},
 		{"everybody", analytics.Subject{Environment: "live"}, 1011},
 	} {
 		require.Equal(t, c.want, x.usage(server, c.subject, w).Requests, c.name)
 	}
 	for _, s := range []analytics.Subject{{UserID: "usr_none"}, {KeyID: "key_none"}, {OrganizationID: "org_none"}} {
-		_, err := postgres.NewReader(x.db, server).Usage(t.Context(), analytics.UsageQuestion{Subject: s, Window: w, Top: 1})
+		_, err := postgres.NewReader(x.db, server).Usage(t.Context(), analytics.UsageQuestion{By: access.Operator, Subject: s, Window: w, Top: 1})
 		require.ErrorIs(t, err, analytics.ErrNoSubject)
 	}
 }

@@ -17,7 +17,7 @@ import (
 const upsertRefusals = `
 INSERT INTO refused_calls AS r (minute, prefix, fingerprint, reason, count)
 SELECT * FROM unnest($1::timestamptz[], $2::cidr[], $3::text[], $4::text[], $5::bigint[])
-ON CONFLICT (minute, prefix, fingerprint, reason) DO UPDATE SET count = r.count + excluded.count`
+ON CONFLICT (minute, key, prefix, fingerprint, reason) DO UPDATE SET count = r.count + excluded.count`
 
 // WriteRefusals stores what a refusal log has counted, and gives it back to the log when that fails.
 func WriteRefusals(ctx context.Context, db *DB, log *apikey.RefusalLog) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/analytics"
 	"github.com/disco-platform/mirrorball/internal/postgres"
 	"github.com/disco-platform/mirrorball/internal/postgres/postgrestest"
@@ -151,8 +152,8 @@ type rolledUp struct {
 func (x *rolledUp) askBoth(start, end, granularity, zone string) (*analytics.Usage, *analytics.Platform, error) {
 	w := x.window(start, end, granularity, zone)
 	r := postgres.NewReader(x.db, server)
-	u, err := r.Usage(x.Context(), analytics.UsageQuestion{Subject: x.subject, Window: w, Top: 9})
-	p, platformErr := r.Platform(x.Context(), analytics.PlatformQuestion{Environment: "live", Window: w, Top: 9})
+	u, err := r.Usage(x.Context(), analytics.UsageQuestion{By: access.Operator, Subject: x.subject, Window: w, Top: 9})
+	p, platformErr := r.Platform(x.Context(), analytics.PlatformQuestion{By: access.Operator, Environment: "live", Window: w, Top: 9})
 	require.Equal(x, err == nil, platformErr == nil, "both are refused, or none: %v, %v", err, platformErr)
 	return u, p, err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/postgres"
@@ -66,11 +67,12 @@ var testPepper = postgres.Pepper("a pepper for tests")
 
 // newKey is the key of a new user, so that it is counted for all users' keys together too.
 func newKey(t require.TestingT, db *postgres.DB) string {
-	_, key, err := postgres.NewRegistry(db, testPepper).Register(contextOf(t), accounts.Registration{
+	keyAccount, err := postgres.NewRegistry(db, testPepper).Register(contextOf(t), access.Operator, accounts.Registration{
 		Email: "ada@example.com", Organization: "Analytical Engines", Environment: apikey.Live,
 	})
 	require.NoError(t, err)
-	return key.Identity.KeyID
+	key := keyAccount.Key
+	return key.Key.KeyID
 }
 
 // statisticsOf is everything that was counted for a key, as text.

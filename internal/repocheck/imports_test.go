@@ -21,12 +21,14 @@ var rules = map[string][]string{
 	"internal/geo":        {},
 	"internal/clientaddr": {},
 	"internal/history":    {},
-	"internal/accounts":   {"internal/apikey"},
+	"internal/access":     {"internal/apikey"},
+	"internal/mail":       {},
+	"internal/accounts":   {"internal/access", "internal/apikey"},
 	"internal/allowance":  {"internal/apikey"},
-	"internal/analytics":  {"internal/usage"},
+	"internal/analytics":  {"internal/access", "internal/usage"},
 	"internal/usagepdata": {"internal/apikey", "internal/usage", "sdkinstrumentation/usageconv"},
-	"internal/postgres":   {"internal/accounts", "internal/allowance", "internal/analytics", "internal/apikey", "internal/usage", "sdkinstrumentation/usageconv"},
-	"internal/httpapi":    {"internal/accounts", "internal/allowance", "internal/analytics", "internal/apikey", "internal/clientaddr", "internal/usage"},
+	"internal/postgres":   {"internal/access", "internal/accounts", "internal/allowance", "internal/analytics", "internal/apikey", "internal/usage", "sdkinstrumentation/usageconv"},
+	"internal/httpapi":    {"internal/access", "internal/accounts", "internal/allowance", "internal/analytics", "internal/apikey", "internal/clientaddr", "internal/usage"},
 	"internal/demo":       {"examples", "sdkinstrumentation"},
 
 	"receiver/usageeventsreceiver":     {"internal/usage", "internal/usagepdata", "sdkinstrumentation/usageconv"},
@@ -36,12 +38,12 @@ var rules = map[string][]string{
 	"extension/apikeyauthextension":    {"internal/apikey", "internal/clientaddr", "extension/usagestoreextension"},
 	"extension/requestlimitsextension": {"internal/apikey"},
 	"extension/analyticsapiextension": {
-		"internal/accounts", "internal/allowance", "internal/analytics", "internal/apikey", "internal/clientaddr", "internal/httpapi", "internal/usage",
+		"internal/accounts", "internal/allowance", "internal/analytics", "internal/apikey", "internal/clientaddr", "internal/httpapi", "internal/mail", "internal/usage",
 		"extension/usagestoreextension",
 	},
 
 	"examples":      {"examples", "sdkinstrumentation"},
-	"cmd/mirrorctl": {"internal/accounts", "internal/apikey", "internal/demo", "internal/postgres", "internal/usage"},
+	"cmd/mirrorctl": {"internal/access", "internal/accounts", "internal/apikey", "internal/demo", "internal/postgres", "internal/usage"},
 }
 
 type listed struct {

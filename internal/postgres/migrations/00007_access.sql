@@ -59,6 +59,7 @@ CREATE TABLE invitations (
     email        text NOT NULL,
     email_folded text NOT NULL,
     role         text NOT NULL CHECK (role IN ('member', 'admin')),
+    mailed       boolean NOT NULL,              -- the token went to the address: who has it reads its mail
     created_at   timestamptz NOT NULL DEFAULT now(),
     expires_at   timestamptz NOT NULL,
     accepted_at  timestamptz,

@@ -1,0 +1,132 @@
+// Package mail sends a few plain mails through an SMTP server: tokens that show that an address is its owner's.
+//
+// Who asks for a mail does not wait for it. An [Outbox] holds what is to be sent in memory, bounded, and gives a message up
+// after three attempts: whoever misses it asks for another.
+package mail
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	gomail "github.com/wneessen/go-mail"
+	"go.uber.org/zap"
+)
+
+// Config is the server and the sender.
+type Config struct {
+	Host string
+	Port int
+	// Username and Password are for servers that want them; both may be empty.
+	Username, Password string
+	// From is the sender's address.
+	From string
+	// TLS is "mandatory" (STARTTLS or nothing), "opportunistic", "implicit" (TLS from the first byte) or "none".
+	TLS string
+}
+
+// Modes of Config.TLS.
+var tlsOptions = map[string]gomail.Option{
+	"mandatory":     gomail.WithTLSPolicy(gomail.TLSMandatory),
+	"opportunistic": gomail.WithTLSPolicy(gomail.TLSOpportunistic),
+	"implicit":      gomail.WithSSL(),
+	"none":          gomail.WithTLSPolicy(gomail.NoTLS),
+}
+
+const (
+	attempts    = 3
+	retryAfter  = 5 * time.Second
+	sendTimeout = 20 * time.Second
+	// maxWaiting bounds the messages that wait; some 1 kB each.
+	maxWaiting = 1000
+)
+
+// Outbox sends messages one after the other. It may be used from many goroutines.
+type Outbox struct {
+	client  *gomail.Client
+	from    string
+	log     *zap.Logger
+	waiting chan *gomail.Msg
+	retry   time.Duration
+}
+
+// NewOutbox makes an outbox; Run sends what is put in it.
+func NewOutbox(c Config, log *zap.Logger) (*Outbox, error) {
+	tls, ok := tlsOptions[cmp.Or(c.TLS, "mandatory")]
+	if !ok {
+		return nil, fmt.Errorf("`tls` is %q: it must be mandatory, opportunistic, implicit or none", c.TLS)
+	}
+	if err := gomail.NewMsg().From(c.From); err != nil {
+		return nil, fmt.Errorf("`from` is %q, which is no address such as mirrorball@example.com", c.From)
+	}
+	options := []gomail.Option{gomail.WithPort(c.Port), tls, gomail.WithTimeout(sendTimeout)}
+	if c.Username != "" {
+		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(c.Username), gomail.WithPassword(c.Password))
+	}
+	client, err := gomail.NewClient(c.Host, options...)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the SMTP server: %w", err)
+	}
+	return &Outbox{client: client, from: c.From, log: log, waiting: make(chan *gomail.Msg, maxWaiting), retry: retryAfter}, nil
+}
+
+// Send puts a message in the outbox and returns at once. An address that no mail can go to, and a full outbox, are
+// logged.
+func (o *Outbox) Send(to, subject, text string) {
+	m := gomail.NewMsg()
+	if m.From(o.from) != nil || m.To(to) != nil { // the address itself is nobody's business
+		o.log.Warn("A mail cannot be sent: its address is not one that mail can go to", zap.String("subject", subject))
+		return
+	}
+	m.Subject(subject)
+	m.SetBodyString(gomail.TypeTextPlain, text)
+	m.SetDate()
+	m.SetMessageID()
+	select {
+	case o.waiting <- m:
+	default:
+		o.log.Warn("A mail is dropped: too many wait for the SMTP server", zap.String("subject", subject), zap.Int("waiting", maxWaiting))
+	}
+}
+
+// Run sends until ctx ends. What waits then is given up.
+func (o *Outbox) Run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			if n := len(o.waiting); n > 0 {
+				o.log.Warn("Mails are given up, for the collector stops", zap.Int("mails", n))
+			}
+			return
+		case m := <-o.waiting:
+			o.deliver(ctx, m)
+		}
+	}
+}
+
+func (o *Outbox) deliver(ctx context.Context, m *gomail.Msg) {
+	for attempt := 1; ; attempt++ {
+		err := o.client.DialAndSendWithContext(ctx, m)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if attempt == attempts {
+			o.log.Warn("A mail is given up", zap.Int("attempts", attempt), zap.String("cause", cause(err)))
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(o.retry):
+		}
+	}
+}
+
+// cause is what went wrong without the server's words, which may repeat an address.
+func cause(err error) string {
+	if send, ok := err.(*gomail.SendError); ok {
+		return send.Reason.String()
+	}
+	return fmt.Sprintf("the SMTP server cannot be reached (%T)", err)
+}
