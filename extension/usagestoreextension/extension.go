@@ -78,6 +78,9 @@ func (s *usageStore) Start(ctx context.Context, host component.Host) (err error)
 	if err := postgres.CheckPepper(ctx, s.db, pepper); err != nil {
 		return err
 	}
+	if err := postgres.CheckLocks(ctx, s.db); err != nil {
+		return err
+	}
 	if err := postgres.FirstKeys(ctx, s.db, pepper, s.keepKey); err != nil {
 		return err
 	}
