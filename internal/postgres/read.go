@@ -36,6 +36,7 @@ const (
 	dimensionPayments
 	dimensionClaimed
 	dimensionOrganization
+	dimensionRefused // requests answered 401 or 429, which use no quota up; no answer shows them
 )
 
 // Which keys a subject has. No row means that there is no such subject; an array without keys that it has none in
