@@ -82,7 +82,7 @@ func (s *usageStore) Start(ctx context.Context, host component.Host) (err error)
 	s.reader = postgres.NewReader(s.db, s.config.vantage())
 	s.accounts = postgres.NewRegistry(s.db, pepper)
 	s.keys = apikey.NewVerifier(postgres.NewKeyStore(s.db, pepper), apikey.Config{})
-	s.guard = allowance.New(nil)
+	s.guard = allowance.New(postgres.NewAllowances(s.db, s.config.vantage()))
 	s.work(host)
 	return nil
 }
@@ -98,6 +98,7 @@ func (s *usageStore) work(host component.Host) {
 			s.logger.Error("Maintenance of the database failed; it is tried again at its next turn", zap.Error(err))
 		})
 	})
+	s.running.Go(func() { s.guard.Run(ctx) })
 	s.running.Go(func() { s.writeRefusals(ctx) })
 	if s.server != nil {
 		s.running.Go(func() { s.watchServer(ctx, host) })
@@ -140,6 +141,7 @@ func (s *usageStore) Shutdown(ctx context.Context) error {
 		s.stop()
 		s.running.Wait()
 		s.keys.Close()
+		s.guard.Close(ctx)
 		if err := postgres.WriteRefusals(ctx, s.db, &s.refusals); err != nil {
 			s.logger.Warn("The last refused calls could not be written", zap.Error(err))
 		}
