@@ -99,7 +99,7 @@ func (s *usageStore) work(host component.Host) {
 		})
 	})
 	s.running.Go(func() { s.guard.Run(ctx) })
-	s.running.Go(func() { s.writeRefusals(ctx) })
+	s.running.Go(func() { s.writeNotes(ctx) })
 	if s.server != nil {
 		s.running.Go(func() { s.watchServer(ctx, host) })
 	}
@@ -117,22 +117,26 @@ func (s *usageStore) watchServer(ctx context.Context, host component.Host) {
 	}
 }
 
-// refusalInterval is how much of the refused calls a crash may lose.
-const refusalInterval = 10 * time.Second
+// notesInterval is how much of the refused calls, and of the last uses of keys, a crash may lose.
+const notesInterval = 10 * time.Second
 
-func (s *usageStore) writeRefusals(ctx context.Context) {
-	ticker := time.NewTicker(refusalInterval)
+func (s *usageStore) writeNotes(ctx context.Context) {
+	ticker := time.NewTicker(notesInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if err := postgres.WriteRefusals(ctx, s.db, &s.refusals); err != nil && ctx.Err() == nil {
-				s.logger.Warn("Refused calls could not be written; they are kept for the next time", zap.Error(err))
+			if err := s.flushNotes(ctx); err != nil && ctx.Err() == nil {
+				s.logger.Warn("Refused calls or last uses of keys could not be written; they are kept for the next time", zap.Error(err))
 			}
 		}
 	}
+}
+
+func (s *usageStore) flushNotes(ctx context.Context) error {
+	return errors.Join(postgres.WriteRefusals(ctx, s.db, &s.refusals), postgres.WriteUses(ctx, s.db, &s.uses))
 }
 
 // Shutdown may be called without Start, after a failed one, and again.
@@ -142,8 +146,8 @@ func (s *usageStore) Shutdown(ctx context.Context) error {
 		s.running.Wait()
 		s.keys.Close()
 		s.guard.Close(ctx)
-		if err := postgres.WriteRefusals(ctx, s.db, &s.refusals); err != nil {
-			s.logger.Warn("The last refused calls could not be written", zap.Error(err))
+		if err := s.flushNotes(ctx); err != nil {
+			s.logger.Warn("The last refused calls, or uses of keys, could not be written", zap.Error(err))
 		}
 		s.stop = nil
 	}
