@@ -161,6 +161,19 @@ func TestHourTurns(t *testing.T) {
 	require.EqualValues(t, 100, w.taken[evening.Add(time.Hour)])
 }
 
+// A piece whose answer took until the next hour is not granted in that hour.
+func TestHourTurnsDuringAQuestion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, 1)
+	w.pass(59*time.Minute + 50*time.Second)
+	w.delay = 5 * time.Second // leased five seconds before the hour ends, answered when it has ended
+	require.Empty(t, take(t, w.guards[0], perHour(1), 1).Refused)
+	require.Equal(t, map[time.Time]int64{evening: 1, evening.Add(time.Hour): 1}, w.taken)
+	w.delay = 0
+	w.pass(exhaustedFor)
+	require.Equal(t, apikey.RefusedRateLimited, take(t, w.guards[0], perHour(1), 1).Refused)
+}
+
 // A changed limit holds as soon as a key comes with it, and, for what is leased, even before.
 func TestLimitChanges(t *testing.T) {
 	t.Parallel()

@@ -62,12 +62,6 @@ func (w *world) pass(d time.Duration) {
 	w.time = w.time.Add(d)
 }
 
-func (w *world) set(change func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	change()
-}
-
 // ask takes a moment before and after what it does.
 func (w *world) ask(do func()) error {
 	w.mu.Lock()
