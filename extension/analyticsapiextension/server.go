@@ -111,7 +111,8 @@ func (s *server) handler(store usagestoreextension.Store) (http.Handler, error) 
 func noteRefusals(log *apikey.RefusalLog) func(netip.Addr, *apikey.Identity, string, string) {
 	return func(from netip.Addr, id *apikey.Identity, fingerprint, reason string) {
 		if id != nil {
-			fingerprint = id.Fingerprint.String()
+			log.NoteKey(time.Now(), from, id, reason)
+			return
 		}
 		log.Note(time.Now(), from, fingerprint, reason)
 	}

@@ -91,7 +91,7 @@ func (a *authenticator) Authenticate(ctx context.Context, sources map[string][]s
 	caller := a.proxies.Client(addressOf(info.Addr), header(sources, "X-Forwarded-For", "x-forwarded-for"))
 	raw, ok := presentedKey(sources)
 	if !ok {
-		return ctx, a.refuse(ctx, caller, "", apikey.RefusedMissing)
+		return ctx, a.refuse(ctx, apikey.RefusedMissing, caller, "", nil)
 	}
 
 	id, err := a.keys.Verify(ctx, raw)
@@ -100,11 +100,11 @@ func (a *authenticator) Authenticate(ctx context.Context, sources map[string][]s
 		a.telemetry.ExtensionAPIKeyAuthUnresolvedCalls.Add(ctx, 1)
 		id = nil
 	case errors.Is(err, apikey.ErrMalformed):
-		return ctx, a.refuse(ctx, caller, "", apikey.RefusedMalformed)
+		return ctx, a.refuse(ctx, apikey.RefusedMalformed, caller, "", nil)
 	case err != nil:
-		return ctx, a.refuse(ctx, caller, raw, apikey.RefusalReason(err))
+		return ctx, a.refuse(ctx, apikey.RefusalReason(err), caller, raw, id)
 	case !a.mayEnter(id):
-		return ctx, a.refuse(ctx, caller, raw, apikey.RefusedScope)
+		return ctx, a.refuse(ctx, apikey.RefusedScope, caller, raw, id)
 	}
 	info.Auth = &keyauth.Data{Identity: id, Client: caller}
 	return keyauth.Scrub(client.NewContext(ctx, info)), nil
@@ -119,13 +119,16 @@ func (a *authenticator) mayEnter(id *apikey.Identity) bool {
 	return false
 }
 
-// refuse takes note of a refused call. raw is empty when what was presented is no key.
-func (a *authenticator) refuse(ctx context.Context, caller netip.Addr, raw, reason string) error {
-	fingerprint := ""
-	if raw != "" {
-		fingerprint = apikey.FingerprintOf(raw).String()
+// refuse takes note of a refused call. raw is empty when what was presented is no key, id is nil when it is not registered.
+func (a *authenticator) refuse(ctx context.Context, reason string, caller netip.Addr, raw string, id *apikey.Identity) error {
+	switch {
+	case id != nil:
+		a.refusals.NoteKey(time.Now(), caller, id, reason)
+	case raw != "":
+		a.refusals.Note(time.Now(), caller, apikey.FingerprintOf(raw).String(), reason)
+	default:
+		a.refusals.Note(time.Now(), caller, "", reason)
 	}
-	a.refusals.Note(time.Now(), caller, fingerprint, reason)
 	a.telemetry.ExtensionAPIKeyAuthRefusedCalls.Add(ctx, 1, metric.WithAttributes(attribute.String("reason", reason)))
 	if err, ok := refusals[reason]; ok {
 		return err

@@ -158,7 +158,7 @@ func TestAuthenticateRefuses(t *testing.T) {
 	t.Parallel()
 	never, err := apikey.Generate(apikey.Live, false)
 	require.NoError(t, err)
-	f := func(reason string, want error, raw func(*keyStore) string) {
+	f := func(reason string, message error, registered bool, raw func(*keyStore) string) {
 		t.Run(reason, func(t *testing.T) {
 			t.Parallel()
 			auth, keys, store, telemetry := setup(t)
@@ -168,7 +168,7 @@ func TestAuthenticateRefuses(t *testing.T) {
 				delete(headers, "Authorization")
 			}
 			_, err := auth.Authenticate(ctx, headers)
-			require.Equal(t, want, err)
+			require.Equal(t, message, err)
 
 			fingerprint := ""
 			if reason != apikey.RefusedMissing && reason != apikey.RefusedMalformed {
@@ -178,24 +178,26 @@ func TestAuthenticateRefuses(t *testing.T) {
 			require.Len(t, refused, 1)
 			require.WithinDuration(t, time.Now(), refused[0].Minute, 2*time.Minute)
 			refused[0].Minute = time.Time{}
-			require.Equal(t, apikey.Refusal{
-				Prefix: netip.MustParsePrefix("203.0.113.0/24"), Fingerprint: fingerprint, Reason: reason, Count: 1,
-			}, refused[0])
+			want := apikey.Refusal{Prefix: netip.MustParsePrefix("203.0.113.0/24"), Fingerprint: fingerprint, Reason: reason, Count: 1}
+			if registered {
+				want.KeyID, want.Prefix = "key_1", netip.MustParsePrefix("203.0.113.7/32")
+			}
+			require.Equal(t, want, refused[0])
 			metadatatest.AssertEqualExtensionAPIKeyAuthRefusedCalls(t, telemetry,
 				[]metricdata.DataPoint[int64]{{Value: 1, Attributes: attribute.NewSet(attribute.String("reason", reason))}},
 				metricdatatest.IgnoreTimestamp())
 		})
 	}
-	f("missing", errMissing, func(*keyStore) string { return "" })
-	f("malformed", errMalformed, func(*keyStore) string { return "dk_live_letmein" })
-	f("unknown", errUnknown, func(*keyStore) string { return never })
-	f("revoked", errRevoked, func(s *keyStore) string {
+	f("missing", errMissing, false, func(*keyStore) string { return "" })
+	f("malformed", errMalformed, false, func(*keyStore) string { return "dk_live_letmein" })
+	f("unknown", errUnknown, false, func(*keyStore) string { return never })
+	f("revoked", errRevoked, true, func(s *keyStore) string {
 		return s.add(t, func(id *apikey.Identity) { id.RevokedAt = time.Now() })
 	})
-	f("expired", errExpired, func(s *keyStore) string {
+	f("expired", errExpired, true, func(s *keyStore) string {
 		return s.add(t, func(id *apikey.Identity) { id.ExpiresAt = time.Now() })
 	})
-	f("scope", errScope, func(s *keyStore) string {
+	f("scope", errScope, true, func(s *keyStore) string {
 		return s.add(t, func(id *apikey.Identity) { id.Scopes = []string{apikey.ScopeUsageRead, apikey.ScopeAdmin} })
 	})
 }

@@ -88,7 +88,7 @@ func (s *usageStore) Start(ctx context.Context, host component.Host) (err error)
 	s.reader = postgres.NewReader(s.db, s.config.vantage())
 	s.accounts = postgres.NewRegistry(s.db, pepper)
 	s.keys = apikey.NewVerifier(postgres.NewKeyStore(s.db, pepper), apikey.Config{})
-	s.guard = allowance.New(nil)
+	s.guard = allowance.New(postgres.NewAllowances(s.db, s.config.vantage()))
 	s.work(host)
 	return nil
 }
@@ -104,7 +104,8 @@ func (s *usageStore) work(host component.Host) {
 			s.logger.Error("Maintenance of the database failed; it is tried again at its next turn", zap.Error(err))
 		})
 	})
-	s.running.Go(func() { s.writeRefusals(ctx) })
+	s.running.Go(func() { s.guard.Run(ctx) })
+	s.running.Go(func() { s.writeNotes(ctx) })
 	if s.server != nil {
 		s.running.Go(func() { s.watchServer(ctx, host) })
 	}
@@ -122,22 +123,26 @@ func (s *usageStore) watchServer(ctx context.Context, host component.Host) {
 	}
 }
 
-// refusalInterval is how much of the refused calls a crash may lose.
-const refusalInterval = 10 * time.Second
+// notesInterval is how much of the refused calls, and of the last uses of keys, a crash may lose.
+const notesInterval = 10 * time.Second
 
-func (s *usageStore) writeRefusals(ctx context.Context) {
-	ticker := time.NewTicker(refusalInterval)
+func (s *usageStore) writeNotes(ctx context.Context) {
+	ticker := time.NewTicker(notesInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if err := postgres.WriteRefusals(ctx, s.db, &s.refusals); err != nil && ctx.Err() == nil {
-				s.logger.Warn("Refused calls could not be written; they are kept for the next time", zap.Error(err))
+			if err := s.flushNotes(ctx); err != nil && ctx.Err() == nil {
+				s.logger.Warn("Refused calls or last uses of keys could not be written; they are kept for the next time", zap.Error(err))
 			}
 		}
 	}
+}
+
+func (s *usageStore) flushNotes(ctx context.Context) error {
+	return errors.Join(postgres.WriteRefusals(ctx, s.db, &s.refusals), postgres.WriteUses(ctx, s.db, &s.uses))
 }
 
 // Shutdown may be called without Start, after a failed one, and again.
@@ -146,8 +151,9 @@ func (s *usageStore) Shutdown(ctx context.Context) error {
 		s.stop()
 		s.running.Wait()
 		s.keys.Close()
-		if err := postgres.WriteRefusals(ctx, s.db, &s.refusals); err != nil {
-			s.logger.Warn("The last refused calls could not be written", zap.Error(err))
+		s.guard.Close(ctx)
+		if err := s.flushNotes(ctx); err != nil {
+			s.logger.Warn("The last refused calls, or uses of keys, could not be written", zap.Error(err))
 		}
 		s.stop = nil
 	}

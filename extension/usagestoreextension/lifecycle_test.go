@@ -177,6 +177,13 @@ func TestStore(t *testing.T) {
 	u, err := store.Reader().Usage(t.Context(), analytics.UsageQuestion{By: access.Operator, Subject: analytics.Subject{KeyID: id.KeyID}, Window: window, Top: 1})
 	require.NoError(t, err)
 	require.Equal(t, analytics.Counts{Requests: 1}, u.Counts, "`count_requests_from: client` counts what the SDK saw")
+	limited := *id
+	limited.Allowance.PerMonth = 1
+	d, err := store.Allowances().Take(t.Context(), &limited, 1)
+	require.NoError(t, err)
+	require.Equal(t, apikey.RefusedOverQuota, d.Refused, "the client's vantage uses quotas up")
+	store.Uses().Note(id.KeyID, time.Now())
+	store.Refusals().NoteKey(time.Now(), netip.MustParseAddr("192.0.2.7"), id, d.Refused)
 	_, err = store.Accounts().RevokeKey(t.Context(), access.Operator, id.KeyID)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
@@ -184,6 +191,11 @@ func TestStore(t *testing.T) {
 		return errors.Is(err, apikey.ErrRevoked)
 	}, 5*time.Second, 10*time.Millisecond)
 	require.NoError(t, s.Shutdown(t.Context()))
+	db := postgrestest.Open(t, postgres.Config{DSN: string(s.config.DSN)})
+	var written int
+	err = db.Pool().QueryRow(t.Context(), `SELECT count(*) FROM api_keys k JOIN refused_calls r ON r.key = k.seq WHERE k.last_used IS NOT NULL`).Scan(&written)
+	require.NoError(t, err)
+	require.Equal(t, 1, written, "what was noted is written at Shutdown")
 }
 
 // statusHost hears what components report of themselves.

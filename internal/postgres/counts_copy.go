@@ -70,7 +70,7 @@ var places = [...]int{
 	dimensionPayments: 0, dimensionClaimed: 0, // volume, fees
 	dimensionTotal: 1, dimensionService: 3, dimensionOrganization: 3, // payments
 	dimensionEndpoint: 2, // durations, as the total has
-	dimensionEvent:    4, dimensionSDK: 4, dimensionCountry: 4, dimensionOperation: 4,
+	dimensionEvent:    4, dimensionSDK: 4, dimensionCountry: 4, dimensionOperation: 4, dimensionRefused: 4,
 }
 
 func compareCells(a, b *figures) int {

@@ -29,6 +29,8 @@ func (db *DB) deleteExpired(ctx context.Context, now time.Time) error {
 		{"reported_totals", "time", now.Add(-db.retention.Events)},
 		{"refused_calls", "minute", now.Add(-db.retention.Events)},
 		{"ingest_ledger", "hour", now.Add(-db.retention.Hours)},
+		// Only the current hour's is used.
+		{"allowance_hours", "hour", now.Add(-2 * day)},
 	} {
 		if err := db.deleteBefore(ctx, old.table, old.column, old.before); err != nil { // the others may still succeed
 			failed = errors.Join(failed, fmt.Errorf("cannot delete old rows of %s: %w", old.table, public(err)))

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
 // ReconcileIn compares within a transaction, so that a test can plant a difference and take it back.
@@ -37,3 +39,8 @@ func ReconcileWithAgents(ctx context.Context, db *DB, most int) (*Report, error)
 
 // LatencySlot is the latency bucket that a recount finds.
 func LatencySlot(us int32) int { return latencySlot(latencyBounds(), us) }
+
+// AllowancesAt keeps allowances as NewAllowances does, at a moment of the test's choice.
+func AllowancesAt(db *DB, counted usage.Vantage, now time.Time) *Allowances {
+	return &Allowances{db: db, counted: counted, now: &now}
+}

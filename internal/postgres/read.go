@@ -36,6 +36,7 @@ const (
 	dimensionPayments
 	dimensionClaimed
 	dimensionOrganization
+	dimensionRefused // requests answered 401 or 429, which use no quota up; no answer shows them
 )
 
 // Which keys a subject has, among those that the asker sees: parameters are as [seen.args] gives them, then the id, then the

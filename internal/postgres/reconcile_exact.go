@@ -73,14 +73,14 @@ type unnamed struct {
 
 // The dimensions of differences beside those of the statistics.
 const (
-	dimensionAgent    = dimensionOrganization + 1
-	dimensionLastSeen = dimensionOrganization + 2
+	dimensionAgent    = dimensionRefused + 1
+	dimensionLastSeen = dimensionRefused + 2
 )
 
 // dimensionNames, from -1 on.
 var dimensionNames = []string{
 	"unknown", "total", "endpoint", "sdk", "country", "operation", "event_name", "service", "payments", "claimed_payments",
-	"organization", "agent", "last_seen",
+	"organization", "refused", "agent", "last_seen",
 }
 
 // compareStatistics lists what differs, in order.

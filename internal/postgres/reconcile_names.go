@@ -62,7 +62,7 @@ func (d *unnamed) named(keys, values, organizations map[int32]string) Difference
 	switch d.dimension {
 	case dimensionOrganization:
 		out.Value = organizations[d.value]
-	case dimensionAgent, dimensionTotal, dimensionLastSeen:
+	case dimensionAgent, dimensionTotal, dimensionRefused, dimensionLastSeen:
 	default:
 		out.Value = values[d.value]
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -42,7 +43,7 @@ type addition struct {
 
 // recountedColumns are the columns of audit_logs in the order of recounter.event.
 const recountedColumns = `time, key, vantage, kind, flags, duration_us, endpoint, sdk, country, operation, event_name, service,
-	currency, amount, fee, agent, CASE WHEN operation = 1 OR event_name = 1 THEN details -> 'uncapped' END`
+	currency, amount, fee, agent, CASE WHEN operation = 1 OR event_name = 1 THEN details -> 'uncapped' END, status`
 
 // recounter adds events to a sink.
 type recounter struct {
@@ -150,6 +151,11 @@ func (r *recounter) request(p period, f [][]byte, operation int32, to sink) {
 	}
 	if service := int4Of(f[11], idUnknown); service != idUnknown {
 		s.cell = cell{dimensionService, service}
+		to.add(p, s)
+	}
+	if status := int2Of(f[17]); status == http.StatusUnauthorized || status == http.StatusTooManyRequests {
+		*s = addition{cell: cell{dimensionRefused, 0}}
+		s.n[shareCount] = 1
 		to.add(p, s)
 	}
 }

@@ -17,7 +17,7 @@ const recountCells = `
 WITH named AS (
 	SELECT key, date_bin('15 minutes', time, '2000-01-01 00:00:00+00') AS bucket, vantage, duration_us,
 		coalesce(endpoint, 2) AS endpoint, coalesce(sdk, 2) AS sdk, coalesce(country, 2) AS country, coalesce(operation, 2) AS operation,
-		coalesce(event_name, 2) AS event_name, coalesce(service, 2) AS service, currency, amount, fee,
+		coalesce(event_name, 2) AS event_name, coalesce(service, 2) AS service, currency, amount, fee, status,
 		kind <> 2 AS request, flags & 1 <> 0 AS failed, flags & 2 <> 0 AS trusted,
 		CASE WHEN operation = 1 THEN details #>> '{uncapped,operation}' ELSE coalesce(o.value, '') END AS operation_name,
 		CASE WHEN event_name = 1 THEN details #>> '{uncapped,event_name}' ELSE coalesce(n.value, '') END AS name
@@ -42,7 +42,8 @@ WITH named AS (
 		(5, event_name, 1, 0, 0, 0, NULL, NULL, NOT request),
 		(6, service, request::int, 0, 0, (pays AND trusted)::int, NULL, NULL, service <> 2 AND (request OR pays AND trusted)),
 		(7, currency, 1, 0, 0, 0, amount, fee, pays AND trusted),
-		(8, currency, 1, 0, 0, 0, amount, fee, pays AND NOT trusted)
+		(8, currency, 1, 0, 0, 0, amount, fee, pays AND NOT trusted),
+		(10, 0, 1, 0, 0, 0, NULL, NULL, request AND status IN (401, 429))
 	) AS v (dimension, value, count, agents, services, payments, volume, fees, applies)
 	CROSS JOIN LATERAL (SELECT v.dimension, v.value, v.count, v.agents, v.services, v.payments, v.volume, v.fees,
 		CASE WHEN v.dimension < 7 AND v.count = 1 AND failed THEN 1 ELSE 0 END AS errors,
@@ -152,7 +153,7 @@ WITH counted AS (
 ), stored AS (
 	SELECT *, true AS stored FROM agent_activity WHERE bucket >= $1 AND bucket < $2
 )
-SELECT count(counted), coalesce(json_agg(json_build_object('key', coalesce(k.id, ''), 'bucket', bucket, 'vantage', vantage, 'dimension', 10,
+SELECT count(counted), coalesce(json_agg(json_build_object('key', coalesce(k.id, ''), 'bucket', bucket, 'vantage', vantage, 'dimension', 11,
 		'value', agent::text, 'stored', ARRAY[stored::text], 'counted', ARRAY[counted::text])
 		ORDER BY key, bucket, vantage, agent) FILTER (WHERE stored IS DISTINCT FROM counted), '[]')
 FROM stored FULL JOIN counted USING (key, bucket, vantage, agent) LEFT JOIN api_keys k ON k.seq = key`
@@ -161,7 +162,7 @@ const recountActivity = `
 WITH counted AS (
 	SELECT key, vantage, max(bucket) AS last FROM usage_counts WHERE key >= 0 AND grain = 0 GROUP BY 1, 2
 )
-SELECT coalesce(json_agg(json_build_object('key', coalesce(k.id, ''), 'bucket', coalesce(a.last, c.last), 'vantage', vantage, 'dimension', 11,
+SELECT coalesce(json_agg(json_build_object('key', coalesce(k.id, ''), 'bucket', coalesce(a.last, c.last), 'vantage', vantage, 'dimension', 12,
 		'value', '', 'stored', ARRAY[a.last::text], 'counted', ARRAY[c.last::text])
 		ORDER BY key, vantage), '[]')
 FROM key_activity a FULL JOIN counted c USING (key, vantage) LEFT JOIN api_keys k ON k.seq = key

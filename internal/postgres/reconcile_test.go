@@ -32,10 +32,11 @@ func TestReconcileFindsDifferences(t *testing.T) {
 	w := postgres.NewWriter(db, postgres.WriterConfig{})
 	events := []usage.Event{request(1), request(2), request(3)}
 	events[0].Payment, events[0].AgentID, events[0].ServiceID = payment("12.50", "EUR"), "a1", "svc"
+	events[2].Status, events[2].Failed = 429, true
 	write(t, w, ofKey(events, newKey(t, db))...)
 	report := requireEqualToRecount(t, db)
 	require.Equal(t, int64(3), report.Events)
-	require.Equal(t, int64(6), report.Rows, "total, endpoint, SDK, country, service, payments")
+	require.Equal(t, int64(7), report.Rows, "total, endpoint, SDK, country, service, payments, refused")
 	require.Equal(t, int64(1), report.Agents)
 
 	tests := map[string]struct{ sql, column, dimension string }{
@@ -49,6 +50,7 @@ func TestReconcileFindsDifferences(t *testing.T) {
 		"Duration": {change(1, 1, "duration_us[i] = duration_us[i] - 1"), "duration_us", "endpoint"},
 		"Together": {change(-1, 9, "count[i] = count[i] + 1"), "count", "organization"},
 		"Days":     {`DELETE FROM usage_counts WHERE key < 0 AND grain = 2`, "count", "sdk"},
+		"Refused":  {change(1, 10, "count[i] = count[i] + 1"), "count", "refused"},
 		"Slower":   {change(-1, 0, "latency[1] = latency[1] + (1 << 13)"), "latency", "total"},
 		"Unseen":   {`DELETE FROM key_activity`, "last", "last_seen"},
 	}

@@ -187,9 +187,11 @@ func TestOldRowsAreDeleted(t *testing.T) {
 	exec(`INSERT INTO refused_calls SELECT t, '10.0.0.0/24', '', '', 1 FROM unnest($1::timestamptz[]) AS t`, ages(2*day))
 	exec(`INSERT INTO ingest_ledger SELECT t, 0, 'stored', 1 FROM unnest($1::timestamptz[]) AS t`, ages(400*day))
 	exec(`INSERT INTO admissions SELECT (sealed_before AT TIME ZONE 'UTC')::date + n, 0, '{}' FROM retention, generate_series(-1, 0) AS n`)
+	exec(`INSERT INTO allowances DEFAULT VALUES`)
+	exec(`INSERT INTO allowance_hours SELECT a.seq, t, 1, 1 FROM allowances a, unnest($1::timestamptz[]) AS t`, ages(2*day))
 	exec(`INSERT INTO undated_events (received, id, key) SELECT $1::timestamptz - interval '1 year', gen_random_uuid(), 0 FROM generate_series(1, 25000)`, now)
 	require.NoError(t, postgres.DeleteExpired(t.Context(), hasty, now))
-	for _, table := range []string{"undated_events", "quarantine", "reported_totals", "refused_calls", "ingest_ledger", "admissions"} {
+	for _, table := range []string{"undated_events", "quarantine", "reported_totals", "refused_calls", "ingest_ledger", "admissions", "allowance_hours"} {
 		require.Equal(t, "1", text(t, patient, `SELECT count(*) FROM `+table), table)
 	}
 }

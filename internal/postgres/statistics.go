@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"net/http"
 	"slices"
 	"time"
 
@@ -40,7 +41,7 @@ func (p period) compare(o period) int {
 // cell is one of the things that are counted in a period.
 type cell struct {
 	dimension int16 // read.go lists them; 1 to 6 are the domains of the same number
-	value     int32 // dictionary id; 0 in dimensionTotal; organizations.seq in dimensionOrganization
+	value     int32 // dictionary id; 0 in dimensionTotal and dimensionRefused; organizations.seq in dimensionOrganization
 }
 
 // figures are what a cell grows by.
@@ -145,6 +146,9 @@ func (t *tally) add(r *record) {
 			if d == domainEndpoint {
 				f.latency.Add(int64(durationMicros(e)))
 			}
+		}
+		if e.Status == http.StatusUnauthorized || e.Status == http.StatusTooManyRequests {
+			t.figures(cell{dimensionRefused, 0}).count++
 		}
 	} else {
 		t.figures(cell{dimensionEvent, r.counted[domainEventName]}).call(e)

@@ -51,6 +51,7 @@ func eventGen() *rapid.Generator[usage.Event] {
 			e.Vantage = rapid.SampledFrom([]usage.Vantage{usage.VantageServer, usage.VantageClient}).Draw(t, "vantage")
 			e.Method, e.Route = "GET", pick("route", "/a", "/b/{id}")
 			e.Operation = pick("operation", "", "agents.create", "services.create", "payments.create")
+			e.Status = rapid.SampledFrom([]int{0, 200, 401, 429, 500}).Draw(t, "status")
 			e.Duration = time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "duration"))
 			e.SDK = rapid.SampledFrom([]usage.SDK{{}, {Name: "disco-sdk-go", Version: "1.0.0", Language: "go"}}).Draw(t, "sdk")
 		}

@@ -57,9 +57,9 @@ CREATE TABLE usage_counts (
     grain       smallint NOT NULL,      -- length of the period: 0 a quarter of an hour, 2 a UTC day
     vantage     smallint NOT NULL,
     -- 0 total, 1 endpoint, 2 SDK, 3 country, 4 operation, 5 event name, 6 service, 7 payments by currency, 8 claimed payments
-    -- by currency, 9 organisation
+    -- by currency, 9 organisation, 10 requests answered 401 or 429, which use no quota up (single keys only)
     dimension   smallint[] NOT NULL,
-    value       integer[] NOT NULL,     -- dictionary id; 0 in dimension 0; organizations.seq in dimension 9
+    value       integer[] NOT NULL,     -- dictionary id; 0 in dimensions 0 and 10; organizations.seq in dimension 9
     count       integer[] NOT NULL,     -- requests; in dimension 5 custom events; in 7 and 8 payments
     errors      integer[],
     payments    integer[],              -- counted payments (dimensions 0, 6 and 9)

@@ -14,6 +14,7 @@ CREATE TABLE allowance_hours (
     allowance integer NOT NULL REFERENCES allowances (seq),
     hour      timestamptz NOT NULL,
     taken     bigint NOT NULL,
+    piece     bigint NOT NULL,          -- how much was taken last: the answer to the statement that did
     PRIMARY KEY (allowance, hour)
 );
 
