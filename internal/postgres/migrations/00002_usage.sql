@@ -17,7 +17,8 @@ CREATE TABLE dictionary (
 INSERT INTO dictionary (domain, value) VALUES (0, 'other'), (0, '');
 
 -- One row to an event. key is api_keys.seq; 0 stands for nobody's usage. Columns are ordered by width, so that no byte is
--- lost to alignment, and what is not known is NULL, which takes no room at all.
+-- lost to alignment, and what is not known is NULL, which takes no room at all. The primary key begins with the time, so that
+-- events, which come in about the order of their time, go to a few pages of its index and not to one for each key.
 CREATE TABLE audit_logs (
     time        timestamptz NOT NULL,
     id          uuid NOT NULL,
@@ -31,18 +32,16 @@ CREATE TABLE audit_logs (
     service     integer,
     user_agent  integer,
     error_type  integer,
-    claim       integer,
+    claim       integer,            -- NULL: none, or one that does not contradict the key's owner
     currency    integer,            -- NULL: no payment
     status      smallint NOT NULL,
-    kind        smallint NOT NULL,  -- usage.Kind
-    vantage     smallint NOT NULL,  -- usage.Vantage
-    flags       smallint NOT NULL,  -- bit 0 failed, 1 trusted, 2 claim mismatch, 3 undated
+    flags       smallint NOT NULL,  -- bit 0 failed, 1 trusted, 2 claim mismatch, 3 undated; 4 and 5 usage.Kind; 6 and 7 usage.Vantage
     amount      numeric,
     fee         numeric,
     client      inet,
     agent       text,
     details     jsonb,              -- resend count, uncapped values, remaining attributes
-    PRIMARY KEY (key, time, id)
+    PRIMARY KEY (time, key, id)
 ) PARTITION BY RANGE (time);
 
 -- What batches of events add to the statistics. A batch appends one row to each key, quarter of an hour and vantage that it
