@@ -30,11 +30,11 @@ func (s *shares) at(organization int32) *share {
 	return &s.last[organization%pageLength]
 }
 
-func (s *share) add(o *sum) {
+func (s *share) add(requests, errors, payments int64) {
 	s.there = true
-	s.requests += o.counts.Requests
-	s.errors += o.counts.Errors
-	s.payments += o.payments
+	s.requests += requests
+	s.errors += errors
+	s.payments += payments
 }
 
 func (s *shares) list() []*sum {
