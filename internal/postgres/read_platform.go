@@ -85,20 +85,20 @@ func (r *Reader) name(ctx context.Context, tx pgx.Tx, q analytics.PlatformQuesti
 	for _, s := range sums.cells.rank(dimensionClaimed, names, -1) {
 		p.Claimed = append(p.Claimed, s.money())
 	}
-	top := sums.topOrganizations(q.Top)
+	top := sums.organizations.top(q.Top)
 	organizations, err := organizationsOf(ctx, tx, top)
 	for _, s := range top {
-		o := organizations[s.value]
-		o.Counts, o.Payments = s.counts, s.payments
+		o := organizations[s.organization]
+		o.Counts, o.Payments = analytics.Counts{Requests: s.requests, Errors: s.errors}, s.payments
 		p.Organizations = append(p.Organizations, o)
 	}
 	return err
 }
 
-func organizationsOf(ctx context.Context, tx pgx.Tx, shares []*sum) (map[int32]analytics.Organization, error) {
+func organizationsOf(ctx context.Context, tx pgx.Tx, shares []ranked) (map[int32]analytics.Organization, error) {
 	seqs := make([]int32, len(shares))
 	for i, s := range shares {
-		seqs[i] = s.value
+		seqs[i] = s.organization
 	}
 	rows, err := tx.Query(ctx, `SELECT seq, id, name FROM organizations WHERE seq = ANY ($1)`, seqs)
 	if err != nil {

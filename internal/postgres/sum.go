@@ -94,7 +94,7 @@ func (c cellSums) rank(dimension int16, names map[int32]string, top int) []*sum 
 	return first(list, top)
 }
 
-func first(list []*sum, n int) []*sum {
+func first[T any](list []T, n int) []T {
 	if n >= 0 && n < len(list) {
 		return list[:n]
 	}

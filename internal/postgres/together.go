@@ -1,9 +1,6 @@
 package postgres
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/jackc/pgx/v5"
 
 	"github.com/disco-platform/mirrorball/internal/analytics"
@@ -80,12 +77,4 @@ func (t *together) at(c cell) *sum {
 		return &t.total
 	}
 	return t.cells.at(c)
-}
-
-func (t *together) topOrganizations(top int) []*sum {
-	list := t.organizations.list()
-	slices.SortFunc(list, func(a, b *sum) int {
-		return cmp.Or(cmp.Compare(b.counts.Requests, a.counts.Requests), cmp.Compare(a.value, b.value))
-	})
-	return first(list, top)
 }
