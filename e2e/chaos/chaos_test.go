@@ -179,8 +179,8 @@ func (w *world) tamper(t *testing.T, ctx context.Context) {
 	}{
 		{history.Miscounted, "UPDATE usage_counts SET errors[array_position(dimension, 1::smallint)] = coalesce(errors[array_position(dimension, 1::smallint)], 0) + 1 WHERE key > 0 AND 1 = ANY (dimension) AND bucket = (SELECT max(bucket) FROM usage_counts WHERE grain = 0)"},
 		{history.Unbalanced, "UPDATE ingest_ledger SET count = count - 1 WHERE outcome = 'stored'"},
-		{history.Late, "UPDATE audit_logs SET time = time - interval '1 microsecond' WHERE agent = (SELECT min(agent) FROM audit_logs WHERE kind = 1)"},
-		{history.Lost, "DELETE FROM audit_logs WHERE agent = (SELECT max(agent) FROM audit_logs WHERE kind = 1)"},
+		{history.Late, "UPDATE audit_logs SET time = time - interval '1 microsecond' WHERE agent = (SELECT min(agent) FROM audit_logs WHERE flags >> 4 & 3 = 1)"},
+		{history.Lost, "DELETE FROM audit_logs WHERE agent = (SELECT max(agent) FROM audit_logs WHERE flags >> 4 & 3 = 1)"},
 		{history.Doubled, copyOne + "; INSERT INTO audit_logs SELECT * FROM one"},
 		{history.Forged, copyOne + ", agent = 'nobody sent this'; INSERT INTO audit_logs SELECT * FROM one"},
 	} {

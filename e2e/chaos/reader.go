@@ -19,11 +19,12 @@ var _ history.Database = database{}
 
 const observeTimeout = 2 * time.Minute
 
-// The agent's name is the sender's name for the event. Vantages as in usage.Vantage, bit 0 of flags: failed.
+// The agent's name is the sender's name for the event. Of flags, bit 0 says that a call failed, 4 and 5 are the kind of the event (2: custom),
+// 6 and 7 the vantage as in usage.Vantage.
 const (
 	observeRows = `
-SELECT coalesce(a.agent, ''), coalesce(k.id, ''), (ARRAY['', 'server', 'client'])[a.vantage + 1], a.time,
-       coalesce(n.value, ''), CASE WHEN a.kind = 2 THEN '' ELSE coalesce(e.value, '') END, a.flags & 1 = 1, CASE WHEN a.kind = 2 THEN 0 ELSE a.duration_us END,
+SELECT coalesce(a.agent, ''), coalesce(k.id, ''), (ARRAY['', 'server', 'client'])[(a.flags >> 6 & 3) + 1], a.time,
+       coalesce(n.value, ''), CASE WHEN a.flags >> 4 & 3 = 2 THEN '' ELSE coalesce(e.value, '') END, a.flags & 1 = 1, CASE WHEN a.flags >> 4 & 3 = 2 THEN 0 ELSE a.duration_us END,
        coalesce(c.value, ''), coalesce((a.amount * 1000000)::bigint, 0)
 FROM audit_logs a
 LEFT JOIN api_keys k ON k.seq = a.key

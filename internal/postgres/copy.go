@@ -19,7 +19,7 @@ import (
 // Columns of audit_logs in the order in which appendRow writes them.
 var auditColumns = []string{
 	"time", "id", "key", "duration_us", "endpoint", "sdk", "country", "operation", "event_name", "service", "user_agent",
-	"error_type", "claim", "status", "kind", "vantage", "flags", "currency", "amount", "fee", "client", "agent", "details",
+	"error_type", "claim", "status", "flags", "currency", "amount", "fee", "client", "agent", "details",
 }
 
 // The bits of audit_logs.flags. They are stored; never renumber them.
@@ -30,12 +30,20 @@ const (
 	flagUndated
 )
 
-// copyInto copies records in binary form: a third of the CPU time of the driver's own row-wise copy.
+// Where flags hold the kind and the vantage, of two bits each.
+const (
+	kindShift    = 4
+	vantageShift = 6
+	twoBits      = 3
+)
+
+// copyInto copies records, in the order of the primary key, in binary form: a third of the CPU time of the driver's own
+// row-wise copy.
 func copyInto(ctx context.Context, tx pgx.Tx, table string, records []*record) error {
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)
 	*buf = appendCopyHeader((*buf)[:0])
-	for _, r := range records {
+	for _, r := range inOrderOfTime(records) {
 		var err error
 		if *buf, err = appendRow(*buf, r); err != nil {
 			return err
@@ -80,8 +88,6 @@ func appendRow(dst []byte, r *record) ([]byte, error) {
 		}
 	}
 	dst = appendInt2(dst, int16(min(max(e.Status, 0), math.MaxInt16)))
-	dst = appendInt2(dst, int16(e.Kind))
-	dst = appendInt2(dst, int16(e.Vantage))
 	dst = appendInt2(dst, flags(e))
 	dst = appendPayment(dst, r)
 	dst = appendInet(dst, e.Client)
@@ -91,7 +97,8 @@ func appendRow(dst []byte, r *record) ([]byte, error) {
 
 func flags(e *usage.Event) int16 {
 	return flagIf(e.Failed, flagFailed) | flagIf(e.Trusted, flagTrusted) |
-		flagIf(e.Claim.Mismatch, flagMismatch) | flagIf(e.Undated, flagUndated)
+		flagIf(e.Claim.Mismatch, flagMismatch) | flagIf(e.Undated, flagUndated) |
+		int16(e.Kind)<<kindShift | int16(e.Vantage)<<vantageShift
 }
 
 func flagIf(set bool, flag int16) int16 {

@@ -43,7 +43,8 @@ func recordGen() *rapid.Generator[*record] {
 	text := rapid.StringMatching(`[a-zäß€😀"\\ ]{0,12}`)
 	return rapid.Custom(func(t *rapid.T) *record {
 		e := &usage.Event{
-			Kind: usage.KindRequest, Vantage: usage.VantageServer, Status: rapid.IntRange(0, 599).Draw(t, "status"),
+			Kind:    rapid.SampledFrom([]usage.Kind{usage.KindRequest, usage.KindCustom, usage.KindAuthFailure}).Draw(t, "kind"),
+			Vantage: rapid.SampledFrom([]usage.Vantage{usage.VantageNone, usage.VantageServer, usage.VantageClient}).Draw(t, "vantage"), Status: rapid.IntRange(0, 599).Draw(t, "status"),
 			Time:     time.UnixMicro(rapid.Int64Range(-1e15, 4e15).Draw(t, "time")),
 			Duration: time.Duration(rapid.Int64Range(0, 1e16).Draw(t, "duration")), Failed: rapid.Bool().Draw(t, "failed"),
 			Trusted: rapid.Bool().Draw(t, "trusted"), Undated: rapid.Bool().Draw(t, "undated"), AgentID: text.Draw(t, "agent"),
@@ -85,7 +86,8 @@ func driverRow(r *record) []any {
 			bits += 1 << i
 		}
 	}
-	row = append(row, int16(e.Status), int16(e.Kind), int16(e.Vantage), bits)
+	bits += int16(e.Kind)*16 + int16(e.Vantage)*64
+	row = append(row, int16(e.Status), bits)
 	if e.Payment == nil {
 		row = append(row, nil, nil, nil)
 	} else {

@@ -14,7 +14,7 @@ import (
 // Columns of usage_counts in the order in which countsWriter writes them.
 var countsColumns = []string{
 	"bucket", "key", "grain", "vantage", "dimension", "value", "count", "errors", "payments", "agents", "services",
-	"duration_us", "volume", "fees", "latency", "seen",
+	"duration_us", "volume", "fees", "latency", "seen", "shares",
 }
 
 // maxCells bounds the cells of a row: a latency entry has 8 bits for the number of its cell, which begins at 1.
@@ -51,6 +51,7 @@ type countsWriter struct {
 	// One array to a column, emptied for each row.
 	dimension, value, count, errors, payments, agents, services array
 	duration, volume, fees, latency, seen                       array
+	shares                                                      []byte
 }
 
 func newCountsWriter() *countsWriter {
@@ -68,7 +69,7 @@ func newCountsWriter() *countsWriter {
 // arrays of those figures end early.
 var places = [...]int{
 	dimensionPayments: 0, dimensionClaimed: 0, // volume, fees
-	dimensionTotal: 1, dimensionService: 3, dimensionOrganization: 3, // payments
+	dimensionTotal: 1, dimensionService: 3, // payments
 	dimensionEndpoint: 2, // durations, as the total has
 	dimensionEvent:    4, dimensionSDK: 4, dimensionCountry: 4, dimensionOperation: 4, dimensionRefused: 4,
 }
@@ -80,10 +81,19 @@ func compareCells(a, b *figures) int {
 // tally writes a period, in several rows when it has many cells.
 func (w *countsWriter) tally(p period, t *tally) {
 	cells := make([]*figures, 0, len(t.cells))
+	var shares []*figures
 	for i := range t.cells {
-		cells = appendFitting(cells, &t.cells[i])
+		if f := &t.cells[i]; f.dimension == dimensionOrganization {
+			shares = appendFitting(shares, f)
+		} else {
+			cells = appendFitting(cells, f)
+		}
 	}
 	slices.SortFunc(cells, compareCells)
+	slices.SortFunc(shares, func(a, b *figures) int { return cmp.Compare(a.value, b.value) })
+	for _, f := range shares {
+		w.shares = appendShare(w.shares, f)
+	}
 	seen := make([]int64, 0, len(t.seen))
 	for agent := range t.seen {
 		seen = append(seen, agent)
@@ -92,7 +102,7 @@ func (w *countsWriter) tally(p period, t *tally) {
 	for first := true; first || len(cells) > 0; first = false {
 		n := min(len(cells), maxCells)
 		w.row(p, cells[:n], seen)
-		cells, seen = cells[n:], nil
+		cells, seen, w.shares = cells[n:], nil, w.shares[:0]
 	}
 }
 
@@ -138,6 +148,11 @@ func (w *countsWriter) row(p period, cells []*figures, seen []int64) {
 		} else {
 			w.out = appendSized(w.out, a.append)
 		}
+	}
+	if len(w.shares) == 0 {
+		w.out = appendNull(w.out)
+	} else {
+		w.out = appendBytes(w.out, w.shares)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 // countsFields are the columns of a row s of usage_counts as countsRow reads them.
 const countsFields = `s.key, s.grain, s.vantage, s.bucket, s.dimension, s.value, s.count, s.errors, s.payments, s.agents, s.services,
-	s.duration_us, s.volume::text[], s.fees::text[], s.latency, s.seen`
+	s.duration_us, s.volume::text[], s.fees::text[], s.latency, s.seen, s.shares`
 
 // countsRow is a row of usage_counts. Arrays may end early, or be NULL.
 type countsRow struct {
@@ -24,12 +24,13 @@ type countsRow struct {
 	volume, fees                      []*string
 	latency                           []int32
 	seen                              []int64
+	shares                            []byte
 }
 
 func (r *countsRow) places() []any {
 	return []any{
 		&r.period.key, &r.period.grain, &r.period.vantage, &r.bucket, &r.dimension, &r.value, &r.count, &r.errors, &r.payments,
-		&r.agents, &r.created, &r.duration, &r.volume, &r.fees, &r.latency, &r.seen,
+		&r.agents, &r.created, &r.duration, &r.volume, &r.fees, &r.latency, &r.seen, &r.shares,
 	}
 }
 
@@ -74,7 +75,9 @@ func (r *countsRow) addTo(t *tally) error {
 	for _, agent := range r.seen {
 		t.seen[agent] = struct{}{}
 	}
-	return nil
+	return eachShare(r.shares, func(organization int32, requests, errors, payments int64) {
+		t.figures(cell{dimensionOrganization, organization}).merge(&figures{count: requests, errors: errors, payments: payments})
+	})
 }
 
 // at is the zero value beyond the end.

@@ -61,7 +61,9 @@ func partsOf(e *usage.Event, d domain) parts {
 	case domainErrorType:
 		return parts{e.ErrorType}
 	case domainClaim:
-		return parts{e.Claim.Email, e.Claim.Organization}
+		if e.Claim.Mismatch || e.KeyID == "" { // otherwise it says what the key says
+			return parts{e.Claim.Email, e.Claim.Organization}
+		}
 	}
 	return parts{}
 }

@@ -107,7 +107,7 @@ func (db *DB) existingPartitions(ctx context.Context) ([]string, error) {
 // a policy of its own, a reader that names it sees nothing.
 func (db *DB) createPartition(ctx context.Context, p partition) error {
 	create := fmt.Sprintf(`
-		CREATE TABLE %[2]s (LIKE %[1]s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES);
+		CREATE TABLE %[2]s (LIKE %[1]s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE);
 		ALTER TABLE %[2]s ENABLE ROW LEVEL SECURITY;
 		ALTER TABLE %[1]s ATTACH PARTITION %[2]s FOR VALUES FROM ('%[3]s') TO ('%[4]s')`,
 		p.parent, p.name, p.start.Format(time.RFC3339), p.end.Format(time.RFC3339))

@@ -44,9 +44,15 @@ func (r *Reader) queuePeople(b *pgx.Batch, q analytics.PlatformQuestion, p *peop
 	})
 	b.Queue(selectActiveKeys, q.ActiveSince, r.counted).Query(func(rows pgx.Rows) error {
 		p.active = map[int32]struct{}{}
-		var key int32
-		_, err := pgx.ForEachRow(rows, []any{&key}, func() error { p.active[key] = struct{}{}; return nil })
-		return err
+		for rows.Next() {
+			c := rows.RawValues()
+			if len(c) != 1 || len(c[0]) != 4 {
+				rows.Close()
+				return errNotBinary
+			}
+			p.active[int32(binary.BigEndian.Uint32(c[0]))] = struct{}{}
+		}
+		return rows.Err()
 	})
 }
 

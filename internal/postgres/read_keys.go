@@ -14,7 +14,8 @@ const (
 	keysByID = `SELECT coalesce(array_agg(k.seq), '{}') FROM api_keys k WHERE ` + keyInView + ` AND k.id = ANY ($5)`
 	keyUse   = `
 SELECT k.id, sum(c.count)::bigint, coalesce(sum(c.count) FILTER (WHERE s.bucket >= $3 AND s.bucket < $4), 0)::bigint
-FROM usage_counts s JOIN api_keys k ON k.seq = s.key` + unnestCells + `
+FROM usage_counts s JOIN api_keys k ON k.seq = s.key
+	CROSS JOIN LATERAL unnest(s.dimension, s.count) AS c (dimension, count)
 WHERE s.key = ANY ($1) AND ` + anyGrain + ` AND s.vantage = $2 AND c.dimension = 0
 GROUP BY k.id`
 )

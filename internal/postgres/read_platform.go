@@ -62,7 +62,7 @@ func spans(environment string, w analytics.Window) []any {
 // Claims are shown whoever saw them, all else is what the counted vantage ($6) saw, or no vantage.
 const platformRows = `
 SELECT s.vantage, s.dimension, s.value, s.count, s.errors, s.payments, s.duration_us, s.volume, s.fees,
-	CASE WHEN s.vantage = $6 THEN s.latency END
+	CASE WHEN s.vantage = $6 THEN s.latency END, s.shares
 FROM (` + everybodysCounts + `) AS s
 WHERE s.vantage IN (0, $6) OR 8 = ANY (s.dimension)`
 
@@ -74,36 +74,36 @@ func (r *Reader) queuePlatform(b *pgx.Batch, q analytics.PlatformQuestion, sums 
 // name fills in the lists of the answer, whose values are known by their ids up to now.
 func (r *Reader) name(ctx context.Context, tx pgx.Tx, q analytics.PlatformQuestion, sums *together, p *analytics.Platform) error {
 	p.Counts, p.Average, p.Latency = sums.total.counts, sums.total.average(), sums.latency
-	names, err := r.words.find(ctx, tx, sums.ids())
+	names, err := r.words.find(ctx, tx, sums.cells.ids())
 	if err != nil {
 		return err
 	}
-	for _, s := range sums.rank(dimensionSDK, names, q.Top) {
+	for _, s := range sums.cells.rank(dimensionSDK, names, q.Top) {
 		p.SDKs = append(p.SDKs, sdkOf(s.name, s.counts))
 	}
-	for _, s := range sums.rank(dimensionCountry, names, q.Top) {
+	for _, s := range sums.cells.rank(dimensionCountry, names, q.Top) {
 		p.Countries = append(p.Countries, analytics.Named{Name: s.name, Counts: s.counts})
 	}
-	for _, s := range sums.rank(dimensionPayments, names, -1) {
+	for _, s := range sums.cells.rank(dimensionPayments, names, -1) {
 		p.Payments = append(p.Payments, s.money())
 	}
-	for _, s := range sums.rank(dimensionClaimed, names, -1) {
+	for _, s := range sums.cells.rank(dimensionClaimed, names, -1) {
 		p.Claimed = append(p.Claimed, s.money())
 	}
-	top := sums.topOrganizations(q.Top)
+	top := sums.organizations.top(q.Top)
 	organizations, err := organizationsOf(ctx, tx, top)
 	for _, s := range top {
-		o := organizations[s.value]
-		o.Counts, o.Payments = s.counts, s.payments
+		o := organizations[s.organization]
+		o.Counts, o.Payments = analytics.Counts{Requests: s.requests, Errors: s.errors}, s.payments
 		p.Organizations = append(p.Organizations, o)
 	}
 	return err
 }
 
-func organizationsOf(ctx context.Context, tx pgx.Tx, shares []*sum) (map[int32]analytics.Organization, error) {
+func organizationsOf(ctx context.Context, tx pgx.Tx, shares []ranked) (map[int32]analytics.Organization, error) {
 	seqs := make([]int32, len(shares))
 	for i, s := range shares {
-		seqs[i] = s.value
+		seqs[i] = s.organization
 	}
 	rows, err := tx.Query(ctx, `SELECT seq, id, name FROM organizations WHERE seq = ANY ($1)`, seqs)
 	if err != nil {
@@ -121,7 +121,7 @@ func organizationsOf(ctx context.Context, tx pgx.Tx, shares []*sum) (map[int32]a
 
 const nobodysRequests = `
 SELECT coalesce(sum(c.count), 0)::bigint, coalesce(sum(c.errors), 0)::bigint
-FROM usage_counts s` + unnestCells + `
+FROM usage_counts s CROSS JOIN LATERAL unnest(s.dimension, s.count, s.errors) AS c (dimension, count, errors)
 WHERE s.key = 0 AND ` + anyGrain + ` AND s.bucket >= $1 AND s.bucket < $2 AND s.vantage = $3 AND c.dimension = 0`
 
 func (r *Reader) queueNobody(b *pgx.Batch, q analytics.PlatformQuestion, p *analytics.Platform) {

@@ -42,7 +42,7 @@ type addition struct {
 }
 
 // recountedColumns are the columns of audit_logs in the order of recounter.event.
-const recountedColumns = `time, key, vantage, kind, flags, duration_us, endpoint, sdk, country, operation, event_name, service,
+const recountedColumns = `time, key, flags, duration_us, endpoint, sdk, country, operation, event_name, service,
 	currency, amount, fee, agent, CASE WHEN operation = 1 OR event_name = 1 THEN details -> 'uncapped' END, status`
 
 // recounter adds events to a sink.
@@ -92,19 +92,20 @@ func newRecounter(m names) *recounter {
 func (r *recounter) event(f [][]byte, to sink) error {
 	r.events++
 	micros := microsOf(f[0])
-	p := period{key: int4Of(f[1], 0), vantage: usage.Vantage(int2Of(f[2])), bucket: micros - mod(micros, bucketMicros)}
-	if f[15] != nil {
-		to.see(p, r.agent(f[15]))
+	flags := int2Of(f[2])
+	p := period{key: int4Of(f[1], 0), vantage: usage.Vantage(flags >> vantageShift & twoBits), bucket: micros - mod(micros, bucketMicros)}
+	if f[13] != nil {
+		to.see(p, r.agent(f[13]))
 	}
-	operation, name := int4Of(f[9], idUnknown), int4Of(f[10], idUnknown)
+	operation, name := int4Of(f[7], idUnknown), int4Of(f[8], idUnknown)
 	own, ownName := operation, name // the event's own, where it was counted under another
-	if f[16] != nil {
+	if f[14] != nil {
 		var err error
-		if own, ownName, err = r.uncapped(f[16], operation, name); err != nil {
+		if own, ownName, err = r.uncapped(f[14], operation, name); err != nil {
 			return err
 		}
 	}
-	request, flags := usage.Kind(int2Of(f[3])) != usage.KindCustom, int2Of(f[4])
+	request := usage.Kind(flags>>kindShift&twoBits) != usage.KindCustom
 	trusted, failed := flags&flagTrusted != 0, flags&flagFailed != 0
 	s := &r.addition
 	*s = addition{}
@@ -119,7 +120,7 @@ func (r *recounter) event(f [][]byte, to sink) error {
 	if failed {
 		return nil
 	}
-	if f[12] != nil && (request || ownName == r.meanings.paymentCompleted) {
+	if f[10] != nil && (request || ownName == r.meanings.paymentCompleted) {
 		if err := r.payment(p, f, trusted, to); err != nil {
 			return err
 		}
@@ -133,27 +134,27 @@ func (r *recounter) event(f [][]byte, to sink) error {
 // request adds what a call counts for beside money.
 func (r *recounter) request(p period, f [][]byte, operation int32, to sink) {
 	s := &r.addition
-	duration := int4Of(f[5], 0)
+	duration := int4Of(f[3], 0)
 	s.n[shareDuration] = int64(duration)
 	s.cell = cell{dimensionTotal, 0}
 	to.add(p, s)
-	s.cell = cell{dimensionEndpoint, int4Of(f[6], idUnknown)}
+	s.cell = cell{dimensionEndpoint, int4Of(f[4], idUnknown)}
 	to.add(p, s)
 	to.addLatency(p, s.cell, latencySlot(r.bounds, duration), 1)
 	s.n[shareDuration] = 0
-	s.cell = cell{dimensionSDK, int4Of(f[7], idUnknown)}
+	s.cell = cell{dimensionSDK, int4Of(f[5], idUnknown)}
 	to.add(p, s)
-	s.cell = cell{dimensionCountry, int4Of(f[8], idUnknown)}
+	s.cell = cell{dimensionCountry, int4Of(f[6], idUnknown)}
 	to.add(p, s)
 	if operation != idUnknown {
 		s.cell = cell{dimensionOperation, operation}
 		to.add(p, s)
 	}
-	if service := int4Of(f[11], idUnknown); service != idUnknown {
+	if service := int4Of(f[9], idUnknown); service != idUnknown {
 		s.cell = cell{dimensionService, service}
 		to.add(p, s)
 	}
-	if status := int2Of(f[17]); status == http.StatusUnauthorized || status == http.StatusTooManyRequests {
+	if status := int2Of(f[15]); status == http.StatusUnauthorized || status == http.StatusTooManyRequests {
 		*s = addition{cell: cell{dimensionRefused, 0}}
 		s.n[shareCount] = 1
 		to.add(p, s)
@@ -163,15 +164,15 @@ func (r *recounter) request(p period, f [][]byte, operation int32, to sink) {
 // payment adds the payment of an event that succeeded.
 func (r *recounter) payment(p period, f [][]byte, trusted bool, to sink) (err error) {
 	s := &r.addition
-	*s = addition{cell: cell{dimensionClaimed, int4Of(f[12], 0)}}
+	*s = addition{cell: cell{dimensionClaimed, int4Of(f[10], 0)}}
 	if trusted {
 		s.dimension = dimensionPayments
 	}
 	s.n[shareCount] = 1
-	if s.volume, err = numberOf(f[13]); err != nil {
+	if s.volume, err = numberOf(f[11]); err != nil {
 		return err
 	}
-	if s.fees, err = numberOf(f[14]); err != nil {
+	if s.fees, err = numberOf(f[12]); err != nil {
 		return err
 	}
 	to.add(p, s)
@@ -181,7 +182,7 @@ func (r *recounter) payment(p period, f [][]byte, trusted bool, to sink) (err er
 	*s = addition{}
 	s.n[sharePayments] = 1
 	to.add(p, s)
-	if service := int4Of(f[11], idUnknown); service != idUnknown {
+	if service := int4Of(f[9], idUnknown); service != idUnknown {
 		s.cell = cell{dimensionService, service}
 		to.add(p, s)
 	}

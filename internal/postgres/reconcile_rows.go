@@ -50,6 +50,9 @@ func (r *countsReader) row(f [][]byte) error {
 	for seen := &arrays[11]; seen.more(); {
 		r.stored.see(p, seen.int())
 	}
+	if err := r.shares(p, columns.next()); err != nil {
+		return err
+	}
 	if p.key >= nobody {
 		r.cells += int64(len(r.places))
 		if at := (watched{p.key, p.vantage}); p.grain == grainQuarter && r.last != nil {
@@ -83,4 +86,13 @@ func (r *countsReader) figures(p period, arrays *[12]arrayReader) (err error) {
 		}
 	}
 	return nil
+}
+
+func (r *countsReader) shares(p period, shares []byte) error {
+	s := &r.addition
+	return eachShare(shares, func(organization int32, requests, errors, payments int64) {
+		*s = addition{cell: cell{dimensionOrganization, organization}}
+		s.n[shareCount], s.n[shareErrors], s.n[sharePayments] = requests, errors, payments
+		r.stored.add(p, s)
+	})
 }

@@ -15,10 +15,10 @@ import (
 // counted under "other" keeps its own value in details.
 const recountCells = `
 WITH named AS (
-	SELECT key, date_bin('15 minutes', time, '2000-01-01 00:00:00+00') AS bucket, vantage, duration_us,
+	SELECT key, date_bin('15 minutes', time, '2000-01-01 00:00:00+00') AS bucket, flags >> 6 & 3 AS vantage, duration_us,
 		coalesce(endpoint, 2) AS endpoint, coalesce(sdk, 2) AS sdk, coalesce(country, 2) AS country, coalesce(operation, 2) AS operation,
 		coalesce(event_name, 2) AS event_name, coalesce(service, 2) AS service, currency, amount, fee, status,
-		kind <> 2 AS request, flags & 1 <> 0 AS failed, flags & 2 <> 0 AS trusted,
+		flags >> 4 & 3 <> 2 AS request, flags & 1 <> 0 AS failed, flags & 2 <> 0 AS trusted,
 		CASE WHEN operation = 1 THEN details #>> '{uncapped,operation}' ELSE coalesce(o.value, '') END AS operation_name,
 		CASE WHEN event_name = 1 THEN details #>> '{uncapped,event_name}' ELSE coalesce(n.value, '') END AS name
 	FROM audit_logs
@@ -108,9 +108,9 @@ const recountLatencies = `
 WITH counted AS (
 	SELECT key, bucket, vantage, endpoint, array_agg(slot || ':' || n ORDER BY slot)::text AS counted
 	FROM (
-		SELECT key, date_bin('15 minutes', time, '2000-01-01 00:00:00+00') AS bucket, vantage, coalesce(endpoint, 2) AS endpoint,
+		SELECT key, date_bin('15 minutes', time, '2000-01-01 00:00:00+00') AS bucket, flags >> 6 & 3 AS vantage, coalesce(endpoint, 2) AS endpoint,
 			width_bucket(duration_us, $3::int[]) AS slot, count(*) AS n
-		FROM audit_logs WHERE time >= $1 AND time < $2 AND kind <> 2 GROUP BY 1, 2, 3, 4, 5
+		FROM audit_logs WHERE time >= $1 AND time < $2 AND flags >> 4 & 3 <> 2 GROUP BY 1, 2, 3, 4, 5
 	) AS slots GROUP BY 1, 2, 3, 4
 ), stored AS (
 	SELECT key, bucket, vantage, endpoint, array_agg(slot || ':' || count ORDER BY slot)::text AS stored
@@ -147,7 +147,7 @@ FROM stored FULL JOIN counted USING (key, grain, bucket, vantage)`
 
 const recountAgents = `
 WITH counted AS (
-	SELECT DISTINCT key, date_bin('15 minutes', time, '2000-01-01 00:00:00+00') AS bucket, vantage,
+	SELECT DISTINCT key, date_bin('15 minutes', time, '2000-01-01 00:00:00+00') AS bucket, flags >> 6 & 3 AS vantage,
 		('x' || encode(substr(sha256(convert_to(agent, 'UTF8')), 1, 8), 'hex'))::bit(64)::bigint AS agent, true AS counted
 	FROM audit_logs WHERE time >= $1 AND time < $2 AND agent IS NOT NULL
 ), stored AS (

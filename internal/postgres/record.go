@@ -36,7 +36,7 @@ func (r *record) identity() identity {
 	return identity{r.key, r.micros, r.event.ID}
 }
 
-// compareRecords is the order of the primary key: every writer takes locks in it.
+// compareRecords is the order in which a batch is worked through: all of a key together.
 func compareRecords(a, b *record) int {
 	return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.micros, b.micros), bytes.Compare(a.event.ID[:], b.event.ID[:]))
 }
@@ -74,4 +74,16 @@ func eachDay(records []*record, fn func(key, day int32, run []*record)) {
 		fn(key, day, records[:n])
 		records = records[n:]
 	}
+}
+
+// inOrderOfTime is the order of the primary key: every writer takes locks in it, and neighbours share pages of the index.
+func inOrderOfTime(records []*record) []*record {
+	sorted := slices.Clone(records)
+	slices.SortFunc(sorted, func(a, b *record) int {
+		if c := cmp.Compare(a.micros, b.micros); c != 0 {
+			return c
+		}
+		return compareRecords(a, b)
+	})
+	return sorted
 }

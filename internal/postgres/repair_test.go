@@ -23,7 +23,7 @@ var damages = map[string]string{
 	"All gone":  `DELETE FROM usage_counts`,
 	"Twice":     `INSERT INTO usage_counts SELECT * FROM usage_counts`,
 	"Moved":     `UPDATE usage_counts SET bucket = bucket + interval '15 minutes' WHERE key > 0`,
-	"Together":  change(-1, 9, "count[i] = count[i] + 1"),
+	"Together":  moreShares,
 	"Days":      `DELETE FROM usage_counts WHERE key < 0 AND grain = 2`,
 	"Unseen":    `DELETE FROM key_activity`,
 	"Too early": `UPDATE key_activity SET last = last - interval '1 day'`,

@@ -1,6 +1,9 @@
 package postgres
 
-import "github.com/disco-platform/mirrorball/internal/analytics"
+import (
+	"cmp"
+	"slices"
+)
 
 // shares are the sums of organisations. Numbers of organisations are dense, and rows have them in ascending order, so most
 // are found on the page that was used last.
@@ -30,24 +33,35 @@ func (s *shares) at(organization int32) *share {
 	return &s.last[organization%pageLength]
 }
 
-func (s *share) add(o *sum) {
+func (s *share) add(requests, errors, payments int64) {
 	s.there = true
-	s.requests += o.counts.Requests
-	s.errors += o.counts.Errors
-	s.payments += o.payments
+	s.requests += requests
+	s.errors += errors
+	s.payments += payments
 }
 
-func (s *shares) list() []*sum {
-	var list []*sum
+// ranked is what an organisation had, to be put in order.
+type ranked struct {
+	organization int32
+	share
+}
+
+// top lists the n organisations with the most requests. It keeps no more than those, since there may be many.
+func (s *shares) top(n int) []ranked {
+	list := make([]ranked, 0, n+1)
 	for number, page := range s.pages {
 		for i := range page {
-			if sh := &page[i]; sh.there {
-				list = append(list, &sum{
-					value:  number*pageLength + int32(i),
-					counts: analytics.Counts{Requests: sh.requests, Errors: sh.errors}, payments: sh.payments,
-				})
+			r := ranked{number*pageLength + int32(i), page[i]}
+			if !r.there || len(list) == n && compareRanked(r, list[n-1]) > 0 {
+				continue
 			}
+			place, _ := slices.BinarySearchFunc(list, r, compareRanked)
+			list = first(slices.Insert(list, place, r), n)
 		}
 	}
 	return list
+}
+
+func compareRanked(a, b ranked) int {
+	return cmp.Or(cmp.Compare(b.requests, a.requests), cmp.Compare(a.organization, b.organization))
 }

@@ -86,3 +86,23 @@ func TestWriteCounts(t *testing.T) {
 	require.Equal(t, 2, lines)
 	requireEqualToRecount(t, db)
 }
+
+// A claim is kept with an event when it contradicts the key's owner, or when there is no key that could say more.
+func TestWriteKeepsClaimsThatSaySomethingNew(t *testing.T) {
+	t.Parallel()
+	db := postgrestest.New(t)
+	w := postgres.NewWriter(db, postgres.WriterConfig{})
+	key := newKey(t, db)
+	events := make([]usage.Event, 3)
+	for i := range events {
+		events[i] = request(i)
+		events[i].Claim = usage.Claim{Email: fmt.Sprintf("%d@example.com", i), Organization: "Ltd"}
+	}
+	events[0].KeyID, events[1].KeyID = key, key
+	events[1].Claim.Mismatch = true
+	write(t, w, events...)
+	require.Equal(t, "1@example.com\tLtd 2@example.com\tLtd", text(t, db,
+		`SELECT string_agg(d.value, ' ' ORDER BY d.value) FROM audit_logs a JOIN dictionary d ON d.id = a.claim`))
+	require.Equal(t, "true", text(t, db, `SELECT bool_and((flags & 4 <> 0) = (time = $1)) FROM audit_logs`, events[1].Time), "bit 2 says that it contradicts")
+	requireEqualToRecount(t, db)
+}

@@ -17,7 +17,8 @@ CREATE TABLE dictionary (
 INSERT INTO dictionary (domain, value) VALUES (0, 'other'), (0, '');
 
 -- One row to an event. key is api_keys.seq; 0 stands for nobody's usage. Columns are ordered by width, so that no byte is
--- lost to alignment, and what is not known is NULL, which takes no room at all.
+-- lost to alignment, and what is not known is NULL, which takes no room at all. The primary key begins with the time, so that
+-- events, which come in about the order of their time, go to a few pages of its index and not to one for each key.
 CREATE TABLE audit_logs (
     time        timestamptz NOT NULL,
     id          uuid NOT NULL,
@@ -31,18 +32,16 @@ CREATE TABLE audit_logs (
     service     integer,
     user_agent  integer,
     error_type  integer,
-    claim       integer,
+    claim       integer,            -- NULL: none, or one that does not contradict the key's owner
     currency    integer,            -- NULL: no payment
     status      smallint NOT NULL,
-    kind        smallint NOT NULL,  -- usage.Kind
-    vantage     smallint NOT NULL,  -- usage.Vantage
-    flags       smallint NOT NULL,  -- bit 0 failed, 1 trusted, 2 claim mismatch, 3 undated
+    flags       smallint NOT NULL,  -- bit 0 failed, 1 trusted, 2 claim mismatch, 3 undated; 4 and 5 usage.Kind; 6 and 7 usage.Vantage
     amount      numeric,
     fee         numeric,
     client      inet,
     agent       text,
     details     jsonb,              -- resend count, uncapped values, remaining attributes
-    PRIMARY KEY (key, time, id)
+    PRIMARY KEY (time, key, id) WITH (fillfactor = 100)
 ) PARTITION BY RANGE (time);
 
 -- What batches of events add to the statistics. A batch appends one row to each key, quarter of an hour and vantage that it
@@ -57,12 +56,12 @@ CREATE TABLE usage_counts (
     grain       smallint NOT NULL,      -- length of the period: 0 a quarter of an hour, 2 a UTC day
     vantage     smallint NOT NULL,
     -- 0 total, 1 endpoint, 2 SDK, 3 country, 4 operation, 5 event name, 6 service, 7 payments by currency, 8 claimed payments
-    -- by currency, 9 organisation, 10 requests answered 401 or 429, which use no quota up (single keys only)
+    -- by currency, 10 requests answered 401 or 429, which use no quota up (single keys only)
     dimension   smallint[] NOT NULL,
-    value       integer[] NOT NULL,     -- dictionary id; 0 in dimensions 0 and 10; organizations.seq in dimension 9
+    value       integer[] NOT NULL,     -- dictionary id; 0 in dimensions 0 and 10
     count       integer[] NOT NULL,     -- requests; in dimension 5 custom events; in 7 and 8 payments
     errors      integer[],
-    payments    integer[],              -- counted payments (dimensions 0, 6 and 9)
+    payments    integer[],              -- counted payments (dimensions 0 and 6)
     agents      integer[],              -- agents created (dimension 0)
     services    integer[],              -- services created (dimension 0)
     duration_us bigint[],               -- sum of durations in microseconds (dimensions 0 and 1)
@@ -71,18 +70,30 @@ CREATE TABLE usage_counts (
     -- Latency histogram: cell << 23 | latency bucket << 13 | how many (at most 8191); see internal/usage/latency.go. Of
     -- endpoints, for keys; of the total, for all keys together.
     latency     integer[],
-    seen        bigint[]                -- agents that were active: first 8 bytes of the SHA-256 of their id, each once
+    seen        bigint[],               -- agents that were active: first 8 bytes of the SHA-256 of their id, each once
+    -- Of all keys together, what each organisation had: organizations.seq, requests, errors and payments, of four bytes each.
+    shares      bytea
 ) PARTITION BY RANGE (bucket);
+-- To take it apart again would cost readers more than its pages do.
+ALTER TABLE usage_counts ALTER COLUMN shares SET STORAGE EXTERNAL;
 CREATE INDEX usage_counts_period ON usage_counts (key, grain, vantage, bucket);
 
--- The same with a row to a cell.
+CREATE FUNCTION share_figure(shares bytea, place integer) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (get_byte(shares, place) << 24) | (get_byte(shares, place + 1) << 16) | (get_byte(shares, place + 2) << 8) | get_byte(shares, place + 3);
+
+-- The same with a row to a cell. What an organisation had is dimension 9 here, of the value organizations.seq.
 CREATE VIEW usage_cells WITH (security_invoker = true) AS
 SELECT s.key, s.grain, s.bucket, s.vantage, c.dimension, c.value, sum(c.count) AS count,
     coalesce(sum(c.errors), 0) AS errors, coalesce(sum(c.payments), 0) AS payments,
     coalesce(sum(c.agents), 0) AS agents, coalesce(sum(c.services), 0) AS services,
     coalesce(sum(c.duration_us), 0) AS duration_us, sum(c.volume) AS volume, sum(c.fees) AS fees
-FROM usage_counts s CROSS JOIN LATERAL unnest(s.dimension, s.value, s.count, s.errors, s.payments, s.agents, s.services,
-    s.duration_us, s.volume, s.fees) AS c (dimension, value, count, errors, payments, agents, services, duration_us, volume, fees)
+FROM usage_counts s CROSS JOIN LATERAL (
+    SELECT * FROM unnest(s.dimension, s.value, s.count, s.errors, s.payments, s.agents, s.services, s.duration_us, s.volume, s.fees)
+    UNION ALL
+    SELECT 9::smallint, share_figure(s.shares, at), share_figure(s.shares, at + 4), share_figure(s.shares, at + 8), share_figure(s.shares, at + 12),
+        0, 0, 0, NULL, NULL
+    FROM generate_series(0, length(s.shares) - 1, 16) AS at
+) AS c (dimension, value, count, errors, payments, agents, services, duration_us, volume, fees)
 GROUP BY s.key, s.grain, s.bucket, s.vantage, c.dimension, c.value;
 
 -- Statistics: one row to a key, quarter of an hour, vantage, dimension and value.
@@ -137,6 +148,7 @@ DROP VIEW agent_activity;
 DROP VIEW usage_latencies;
 DROP VIEW usage_statistics;
 DROP VIEW usage_cells;
+DROP FUNCTION share_figure;
 DROP TABLE usage_counts;
 DROP TABLE audit_logs;
 DROP TABLE dictionary;
