@@ -77,13 +77,13 @@ func (s *Allowances) Return(ctx context.Context, pieces []limits.Piece) error {
 	return nil
 }
 
-// usedInMonth sums requests without those that were answered 401 or 429. A cell may occur twice in a row, where its count is
-// beyond an integer.
-const usedInMonth = `
+// usedInMonth sums requests without those that were answered 401 or 429. To look two cells of each row up takes a tenth of the
+// time of unnesting all; a second cell of the same kind, which a row has from 2^31 requests in its period on, is not seen.
+var usedInMonth = `
 WITH m AS (SELECT coalesce($3, now()) AS now, date_trunc('month', coalesce($3, now()), 'UTC') AS start)
 SELECT m.start, m.now, (
-	SELECT coalesce(sum(CASE c.dimension WHEN 0 THEN c.count WHEN 10 THEN -c.count END), 0)::bigint
-	FROM usage_counts s CROSS JOIN LATERAL unnest(s.dimension, s.count) AS c (dimension, count)
+	SELECT coalesce(sum(` + countIn("0") + ` - ` + countIn("10") + `), 0)::bigint
+	FROM usage_counts s
 	WHERE s.key = ANY (ARRAY(SELECT seq FROM api_keys WHERE allowance = $1)) AND ` + anyGrain + ` AND s.vantage = $2
 		AND s.bucket >= m.start AND s.bucket < (m.start AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC'
 ) FROM m`
@@ -95,4 +95,9 @@ func (s *Allowances) Used(ctx context.Context, allowance int32) (u limits.Usage,
 		return limits.Usage{}, fmt.Errorf("cannot count the usage of a month: %w", public(err))
 	}
 	return u, nil
+}
+
+// countIn is the count of the cell of a dimension that has one value.
+func countIn(dimension string) string {
+	return `coalesce(s.count[array_position(s.dimension, ` + dimension + `::smallint)], 0)::bigint`
 }
