@@ -90,6 +90,9 @@ func (r *Reader) name(ctx context.Context, tx pgx.Tx, q analytics.PlatformQuesti
 	for _, s := range sums.cells.rank(dimensionClaimed, names, -1) {
 		p.Claimed = append(p.Claimed, s.money())
 	}
+	if err := foldMerged(ctx, tx, &sums.organizations); err != nil {
+		return err
+	}
 	top := sums.organizations.top(q.Top)
 	organizations, err := organizationsOf(ctx, tx, top)
 	for _, s := range top {
@@ -97,6 +100,21 @@ func (r *Reader) name(ctx context.Context, tx pgx.Tx, q analytics.PlatformQuesti
 		o.Counts, o.Payments = analytics.Counts{Requests: s.requests, Errors: s.errors}, s.payments
 		p.Organizations = append(p.Organizations, o)
 	}
+	return err
+}
+
+// foldMerged counts what organisations had for those that they were merged into: statistics keep the number that a key was
+// made under.
+func foldMerged(ctx context.Context, tx pgx.Tx, sums *shares) error {
+	rows, err := tx.Query(ctx, `SELECT seq, merged_into FROM organizations WHERE merged_into IS NOT NULL`)
+	if err != nil {
+		return err
+	}
+	var from, into int32
+	_, err = pgx.ForEachRow(rows, []any{&from, &into}, func() error {
+		sums.fold(from, into)
+		return nil
+	})
 	return err
 }
 

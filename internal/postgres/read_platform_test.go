@@ -92,3 +92,36 @@ func TestPlatformWithoutUsage(t *testing.T) {
 	require.Zero(t, p.Requests)
 	require.Empty(t, p.Payments)
 }
+
+// What an organisation did before it was merged is the other one's, and nothing that was counted moves.
+func TestPlatformAfterMerge(t *testing.T) {
+	t.Parallel()
+	x := newReadTest(t)
+	ada, adas := x.register("ada@example.com", "live")
+	bob, bobs := x.register("bob@example.com", "live")
+	eve, _ := x.register("eve@example.com", "live")
+	x.insert(row{key: adas, at: x.now, vantage: server, count: 3})
+	x.insert(row{key: bobs, at: x.now, vantage: server, count: 4})
+	platform := func() []analytics.Organization {
+		p, err := postgres.NewReader(x.db, server).Platform(t.Context(), analytics.PlatformQuestion{
+			By: access.Operator, Environment: "live", Window: x.window("", "", "", ""), Top: 10,
+		})
+		require.NoError(t, err)
+		return p.Organizations
+	}
+	require.Len(t, platform(), 2)
+	_, err := x.registry.MergeOrganization(t.Context(), access.Operator, ada.OrganizationID, bob.OrganizationID)
+	require.NoError(t, err)
+	require.Equal(t, []analytics.Organization{{ID: bob.OrganizationID, Name: "Org of bob@example.com", Counts: analytics.Counts{Requests: 7}}}, platform())
+
+	// Merged once more, the first goes along.
+	_, err = x.registry.MergeOrganization(t.Context(), access.Operator, bob.OrganizationID, eve.OrganizationID)
+	require.NoError(t, err)
+	require.Equal(t, []analytics.Organization{{ID: eve.OrganizationID, Name: "Org of eve@example.com", Counts: analytics.Counts{Requests: 7}}}, platform())
+
+	u, err := postgres.NewReader(x.db, server).Usage(t.Context(), analytics.UsageQuestion{
+		By: access.Operator, Subject: analytics.Subject{OrganizationID: ada.OrganizationID, Environment: "live"}, Window: x.window("", "", "", ""), Top: 3,
+	})
+	require.NoError(t, err)
+	require.EqualValues(t, 7, u.Requests, "the old id is another name")
+}

@@ -40,6 +40,19 @@ func (s *share) add(requests, errors, payments int64) {
 	s.payments += payments
 }
 
+// fold adds what an organisation had that was merged to the one it went into.
+func (s *shares) fold(from, into int32) {
+	if s.pages[from/pageLength] == nil {
+		return
+	}
+	moved := *s.at(from)
+	if !moved.there {
+		return
+	}
+	*s.at(from) = share{}
+	s.at(into).add(moved.requests, moved.errors, moved.payments)
+}
+
 // ranked is what an organisation had, to be put in order.
 type ranked struct {
 	organization int32
