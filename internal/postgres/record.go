@@ -20,6 +20,7 @@ type record struct {
 	// none; counted are those that the event is counted under, which a transaction decides.
 	words        [domainEnd]*word
 	ids, counted [domainEnd]int32
+	committed    bool
 }
 
 // identity is what makes two events the same.

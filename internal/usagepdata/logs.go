@@ -17,7 +17,7 @@ import (
 // without a name are not_usage.
 func FromLogs(ld plog.Logs, opts Options) *usage.Batch {
 	c := conversion{opts: opts}
-	c.events = newEvents(ld.LogRecordCount(), 0)
+	c.events = newEvents(ld.LogRecordCount())
 	var ids recordIDs
 	for _, rl := range ld.ResourceLogs().All() {
 		src := readSource(rl.Resource())

@@ -18,7 +18,7 @@ import (
 // spans are their senders' own business: counted as not_usage and not kept.
 func FromTraces(td ptrace.Traces, opts Options) *usage.Batch {
 	c := conversion{opts: opts}
-	c.events = newEvents(td.SpanCount(), 0)
+	c.events = newEvents(td.SpanCount())
 	for _, rs := range td.ResourceSpans().All() {
 		src := readSource(rs.Resource())
 		for _, ss := range rs.ScopeSpans().All() {
