@@ -119,7 +119,6 @@ func (d *delivery) addOthers(batch *usage.Batch, ids keyIDs) {
 
 // addEvents keeps the events that can be stored and are not known to be, and returns their words.
 func (d *delivery) addEvents(again, unknown []part, held func(time.Time) bool) *vocabulary {
-	words := newVocabulary()
 	kept := make([]*record, 0, len(d.all))
 	d.parts = unknown
 	for _, p := range unknown {
@@ -129,7 +128,6 @@ func (d *delivery) addEvents(again, unknown []part, held func(time.Time) bool) *
 				d.refused = append(d.refused, refusedRecord{outOfPlace(r.event, d.received), r.reporter})
 				continue
 			}
-			words.add(r)
 			kept = append(kept, r)
 		}
 	}
@@ -139,8 +137,10 @@ func (d *delivery) addEvents(again, unknown []part, held func(time.Time) bool) *
 			d.repeats = append(d.repeats, &p.records[i])
 		}
 	}
+	words := newVocabulary()
 	d.records = kept[:0]
 	for _, r := range kept {
+		words.add(r)
 		if !r.storable() {
 			rejection := unstorable(r)
 			d.refused = append(d.refused, refusedRecord{&rejection, r.reporter})
