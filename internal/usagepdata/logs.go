@@ -133,6 +133,7 @@ func (c *conversion) log(src *source, res pcommon.Resource, rec plog.LogRecord, 
 		keep.put("body", body)
 	}
 	e.Attributes = keep.attributes()
+	c.same.share(e)
 }
 
 // ownID keeps the ids of ordinary keys apart from those of the platform: what a customer sends under an id that the platform

@@ -36,6 +36,7 @@ type conversion struct {
 	events            []usage.Event
 	totals            []usage.ReportedTotal
 	rejections, notes rejections
+	same              same
 }
 
 func (c *conversion) batch() *usage.Batch {
@@ -129,6 +130,7 @@ func (c *conversion) span(src *source, span ptrace.Span) {
 	}
 	w.keepEnvironment(&keep)
 	e.Attributes = keep.attributes()
+	c.same.share(e)
 }
 
 // isOurs reports whether an attribute of a span is worth a place in its event. Others say how a call went on the wire,
