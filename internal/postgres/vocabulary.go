@@ -51,10 +51,9 @@ func (v *vocabulary) add(r *record) {
 	for d := domainEndpoint; d < domainEnd; d++ {
 		p := partsOf(r.event, d)
 		switch {
-		case p == (parts{}):
 		case v.last != nil && p == partsOf(v.last.event, d):
 			r.words[d] = v.last.words[d]
-		default:
+		case p != (parts{}):
 			r.words[d] = v.word(d, p)
 		}
 	}
