@@ -72,19 +72,21 @@ type farEnd struct {
 func (f *farEnd) Writer() usage.Writer { return f }
 func (f *farEnd) Window() usage.Window { return usage.DefaultWindow }
 
-func (f *farEnd) Write(ctx context.Context, b *usage.Batch) (usage.Receipt, error) {
+func (f *farEnd) Write(ctx context.Context, batches ...*usage.Batch) (usage.Receipt, error) {
 	ld := plog.NewLogs()
 	list := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
-	for _, e := range b.Events {
-		rec := list.AppendEmpty()
-		rec.SetTimestamp(pcommon.NewTimestampFromTime(e.Time))
-		for k, v := range e.Attributes {
-			rec.Attributes().PutStr(k, v)
+	for _, b := range batches {
+		for _, e := range b.Events {
+			rec := list.AppendEmpty()
+			rec.SetTimestamp(pcommon.NewTimestampFromTime(e.Time))
+			for k, v := range e.Attributes {
+				rec.Attributes().PutStr(k, v)
+			}
 		}
 	}
 	err := f.next.ConsumeLogs(ctx, ld)
 	if consumererror.IsPermanent(err) {
 		return usage.Receipt{}, usage.Permanent(err)
 	}
-	return usage.Receipt{Stored: len(b.Events)}, err
+	return usage.Receipt{Stored: list.Len()}, err
 }

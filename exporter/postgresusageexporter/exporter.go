@@ -59,19 +59,23 @@ var (
 	errRefused = errors.New("usage cannot be stored")
 )
 
-// write stores a batch. Its errors tell the helper whether the same batch is worth another try.
-func (e *usageExporter) write(ctx context.Context, batch *usage.Batch) error {
-	if batch.Len() == 0 {
+// write stores batches together. Its errors tell the helper whether the same batches are worth another try.
+func (e *usageExporter) write(ctx context.Context, batches ...*usage.Batch) error {
+	records := 0
+	for _, b := range batches {
+		records += b.Len()
+	}
+	if records == 0 {
 		return nil
 	}
-	receipt, err := e.writer.Write(ctx, batch)
+	receipt, err := e.writer.Write(ctx, batches...)
 	switch {
 	case err == nil:
 		e.health.back()
-		e.record(ctx, batch, receipt)
+		e.record(ctx, batches, receipt)
 		return nil
 	case usage.IsPermanent(err):
-		e.logger.Error("Cannot store a batch, and trying again would not help", zap.Int("records", batch.Len()), zap.Error(err))
+		e.logger.Error("Cannot store a batch, and trying again would not help", zap.Int("records", records), zap.Error(err))
 		return consumererror.NewPermanent(errRefused)
 	case errors.Is(ctx.Err(), context.Canceled):
 		return errAway // the sender went away, which says nothing about the store
@@ -86,16 +90,18 @@ var (
 	outcomeRejected = metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "rejected")))
 )
 
-// record counts what became of a committed batch.
-func (e *usageExporter) record(ctx context.Context, batch *usage.Batch, receipt usage.Receipt) {
+// record counts what became of committed batches.
+func (e *usageExporter) record(ctx context.Context, batches []*usage.Batch, receipt usage.Receipt) {
 	events := e.telemetry.ExporterPostgresUsageEvents
 	events.Add(ctx, int64(receipt.Stored), outcomeStored)
 	events.Add(ctx, int64(receipt.Repeated), outcomeRepeated)
 	events.Add(ctx, int64(receipt.Rejected), outcomeRejected)
-	for _, refused := range [][]usage.Rejection{batch.Rejections, batch.Notes} {
-		for i := range refused {
-			reason := metric.WithAttributes(attribute.String("reason", string(refused[i].Reason)))
-			e.telemetry.ExporterPostgresUsageRejections.Add(ctx, int64(refused[i].Count), reason)
+	for _, b := range batches {
+		for _, refused := range [][]usage.Rejection{b.Rejections, b.Notes} {
+			for i := range refused {
+				reason := metric.WithAttributes(attribute.String("reason", string(refused[i].Reason)))
+				e.telemetry.ExporterPostgresUsageRejections.Add(ctx, int64(refused[i].Count), reason)
+			}
 		}
 	}
 }

@@ -39,7 +39,7 @@ func newMemory() *memory { return &memory{events: make(map[usage.ID]usage.Event)
 func (m *memory) Writer() usage.Writer { return m }
 func (m *memory) Window() usage.Window { return usage.DefaultWindow }
 
-func (m *memory) Write(ctx context.Context, b *usage.Batch) (usage.Receipt, error) {
+func (m *memory) Write(ctx context.Context, batches ...*usage.Batch) (usage.Receipt, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.writes++
@@ -52,17 +52,20 @@ func (m *memory) Write(ctx context.Context, b *usage.Batch) (usage.Receipt, erro
 		}
 	}
 	var r usage.Receipt
-	for _, e := range b.Events {
-		if _, ok := m.events[e.ID]; ok {
-			r.Repeated++
-			continue
+	for _, b := range batches {
+		for _, e := range b.Events {
+			if _, ok := m.events[e.ID]; ok {
+				r.Repeated++
+				continue
+			}
+			m.events[e.ID] = e
+			r.Stored++
 		}
-		m.events[e.ID] = e
-		r.Stored++
+		m.totals += len(b.Totals)
+		r.Stored += len(b.Totals)
+		r.Rejected += b.Len()
 	}
-	m.totals += len(b.Totals)
-	r.Stored += len(b.Totals)
-	r.Rejected = b.Len() - r.Stored - r.Repeated
+	r.Rejected -= r.Stored + r.Repeated
 	return r, nil
 }
 

@@ -93,7 +93,8 @@ func (e *usageExporter) conversion() usagepdata.Options {
 // push stores a request. What failed may come again, also with the same memory; what is stored does not.
 func (e *usageExporter) push(ctx context.Context, queued xexporterhelper.Request) error {
 	r := queued.(*request)
-	if err := e.write(ctx, r.whole()); err != nil {
+	usagepdata.Gather(r.parts)
+	if err := e.write(ctx, r.parts...); err != nil {
 		return err
 	}
 	r.release()

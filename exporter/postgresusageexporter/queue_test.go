@@ -113,9 +113,13 @@ type watched struct {
 
 func (w *watched) Writer() usage.Writer { return w }
 
-func (w *watched) Write(ctx context.Context, b *usage.Batch) (usage.Receipt, error) {
-	r, err := w.memory.Write(ctx, b)
-	w.wrote <- b.Len()
+func (w *watched) Write(ctx context.Context, batches ...*usage.Batch) (usage.Receipt, error) {
+	r, err := w.memory.Write(ctx, batches...)
+	n := 0
+	for _, b := range batches {
+		n += b.Len()
+	}
+	w.wrote <- n
 	return r, err
 }
 

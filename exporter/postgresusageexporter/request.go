@@ -11,8 +11,9 @@ import (
 	"github.com/disco-platform/mirrorball/internal/usagepdata"
 )
 
-// request is what waits in the queue: deliveries, each converted when it came. An event takes a fifth of the memory of
-// the span that it was made from.
+// request is what waits in the queue: deliveries, each converted when it came. They are written together and stay apart:
+// one that comes again is recognised by the writer, and none is copied. An event takes a fifth of the memory of the span that it
+// was made from.
 type request struct {
 	parts []*usage.Batch
 	items int // records in parts
@@ -42,14 +43,6 @@ func (r *request) release() {
 		usagepdata.Release(part)
 	}
 	r.parts = nil
-}
-
-// whole is the request as one batch. Parts are put together only now, when the request grows no more.
-func (r *request) whole() *usage.Batch {
-	if len(r.parts) > 1 {
-		r.parts = []*usage.Batch{usagepdata.Join(r.parts)}
-	}
-	return r.parts[0]
 }
 
 var (

@@ -21,10 +21,13 @@ func TestMergeSplit(t *testing.T) {
 		var current *request
 		var sent, got usage.Batch
 		finish := func(r *request) {
-			require.Equal(t, r.ItemsCount(), r.whole().Len())
-			b := r.whole()
-			got.Events, got.Totals = append(got.Events, b.Events...), append(got.Totals, b.Totals...)
-			got.Rejections, got.Notes = append(got.Rejections, b.Rejections...), append(got.Notes, b.Notes...)
+			items := 0
+			for _, b := range r.parts {
+				items += b.Len()
+				got.Events, got.Totals = append(got.Events, b.Events...), append(got.Totals, b.Totals...)
+				got.Rejections, got.Notes = append(got.Rejections, b.Rejections...), append(got.Notes, b.Notes...)
+			}
+			require.Equal(t, r.ItemsCount(), items)
 		}
 		for i := range rapid.IntRange(1, 6).Draw(t, "requests") {
 			b := drawBatch(t, i)

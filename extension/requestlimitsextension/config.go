@@ -26,6 +26,10 @@ type Config struct {
 	MaxElements int `mapstructure:"max_elements"`
 	// GRPCReceiveTimeout is how long a gRPC call may take to arrive; HTTP servers have read_timeout. Default 15s.
 	GRPCReceiveTimeout time.Duration `mapstructure:"grpc_receive_timeout"`
+	// HeapMiB is up to how much memory the Go runtime of the collector may use for garbage, which spares collecting it. It is no
+	// bound: what is alive is kept, and may double as Go lets it by default. 0, or GOGC or GOMEMLIMIT in the environment,
+	// leaves the runtime as it is. Default 192.
+	HeapMiB int `mapstructure:"heap_mib"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -36,7 +40,7 @@ var _ confmap.Validator = (*Config)(nil)
 func createDefaultConfig() component.Config {
 	return &Config{
 		MaxInFlight: 128, MaxInFlightPerCaller: 16, UnsharedScopes: []string{"telemetry:write_any"},
-		MaxDepth: 64, MaxElements: 200_000, GRPCReceiveTimeout: 15 * time.Second,
+		MaxDepth: 64, MaxElements: 200_000, GRPCReceiveTimeout: 15 * time.Second, HeapMiB: 192,
 	}
 }
 
@@ -61,6 +65,9 @@ func (c *Config) Validate() error {
 	}
 	if c.GRPCReceiveTimeout <= 0 {
 		refuse("`grpc_receive_timeout` must be positive: without it a slow sender holds its place for ever")
+	}
+	if c.HeapMiB < 0 {
+		refuse("`heap_mib` must not be negative: 0 leaves the Go runtime as it is")
 	}
 	return errors.Join(errs...)
 }

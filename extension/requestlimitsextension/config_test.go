@@ -29,21 +29,21 @@ func TestConfig(t *testing.T) {
 	require.NoError(t, confmap.Validate(smallest))
 	require.Equal(t, &Config{
 		MaxInFlight: 128, MaxInFlightPerCaller: 16, UnsharedScopes: []string{"telemetry:write_any"},
-		MaxDepth: 64, MaxElements: 200_000, GRPCReceiveTimeout: 15 * time.Second,
+		MaxDepth: 64, MaxElements: 200_000, GRPCReceiveTimeout: 15 * time.Second, HeapMiB: 192,
 	}, smallest)
 
 	full := load(t, "request_limits/full")
 	require.NoError(t, confmap.Validate(full))
 	require.Equal(t, &Config{
 		MaxInFlight: 256, MaxInFlightPerCaller: 8, UnsharedScopes: []string{},
-		MaxDepth: 16, MaxElements: 50_000, GRPCReceiveTimeout: 5 * time.Second,
+		MaxDepth: 16, MaxElements: 50_000, GRPCReceiveTimeout: 5 * time.Second, HeapMiB: 512,
 	}, full)
 }
 
 func TestConfigReportsEverythingWrong(t *testing.T) {
 	t.Parallel()
 	err := confmap.Validate(load(t, "request_limits/bad"))
-	for _, key := range []string{"`max_in_flight` must", "`max_in_flight_per_caller`", "`max_depth`", "`max_elements`", "`grpc_receive_timeout`"} {
+	for _, key := range []string{"`max_in_flight` must", "`max_in_flight_per_caller`", "`max_depth`", "`max_elements`", "`grpc_receive_timeout`", "`heap_mib`"} {
 		require.ErrorContains(t, err, key)
 	}
 	more := createDefaultConfig().(*Config)

@@ -13,12 +13,11 @@ import (
 
 // limits is the extension. Its places are those of all servers that name it: they share one memory.
 type limits struct {
-	component.StartFunc
-
 	cfg       *Config
 	telemetry *metadata.TelemetryBuilder
 	refusals  map[string]*refusal
 	places    *places
+	heap      *heap
 }
 
 var (
@@ -35,8 +34,18 @@ func newLimits(cfg *Config, set component.TelemetrySettings) (*limits, error) {
 	return &limits{cfg: cfg, telemetry: telemetry, refusals: refusalsFor(cfg), places: newPlaces(cfg.MaxInFlight)}, nil
 }
 
-// Shutdown has nothing to wait for: the servers that use the extension end before it does.
+// Start implements component.Component.
+func (l *limits) Start(context.Context, component.Host) error {
+	if l.cfg.HeapMiB > 0 {
+		l.heap = growHeap(int64(l.cfg.HeapMiB) << 20)
+	}
+	return nil
+}
+
+// Shutdown has no calls to wait for: the servers that use the extension end before it does.
 func (l *limits) Shutdown(context.Context) error {
+	l.heap.close()
+	l.heap = nil
 	l.telemetry.Shutdown()
 	return nil
 }

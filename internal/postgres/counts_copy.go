@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -38,11 +39,14 @@ func (s statistics) write(ctx context.Context, tx pgx.Tx) error {
 		periods = append(periods, p)
 	}
 	slices.SortFunc(periods, period.compare) // neighbours in the index, and the same rows for the same events
-	w := newCountsWriter()
+	w := countsWriters.Get().(*countsWriter)
+	defer countsWriters.Put(w)
+	w.out = appendCopyHeader(w.out[:0])
 	for _, p := range periods {
 		w.tally(p, s[p])
 	}
-	return copyFrom(ctx, tx, "usage_counts", countsColumns, appendCopyTrailer(w.out))
+	w.out = appendCopyTrailer(w.out)
+	return copyFrom(ctx, tx, "usage_counts", countsColumns, w.out)
 }
 
 // countsWriter encodes rows for COPY.
@@ -54,8 +58,11 @@ type countsWriter struct {
 	shares                                                      []byte
 }
 
+// countsWriters hold some hundred kilobytes for each batch that is being written.
+var countsWriters = sync.Pool{New: func() any { return newCountsWriter() }}
+
 func newCountsWriter() *countsWriter {
-	w := &countsWriter{out: appendCopyHeader(nil)}
+	w := &countsWriter{}
 	w.dimension.element = pgtype.Int2OID
 	for _, a := range []*array{&w.value, &w.count, &w.errors, &w.payments, &w.agents, &w.services, &w.latency} {
 		a.element = pgtype.Int4OID

@@ -10,11 +10,12 @@ import (
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
-// delivery is a batch whose keys and values are resolved.
+// delivery is batches to be stored together, whose keys and values are resolved.
 type delivery struct {
 	received time.Time
 	holders  map[int32]holder // by key
 	all      []record
+	parts    []part    // those that are not known to be stored
 	records  []*record // those that can be stored, sorted, without repeats among them
 	repeats  []*record
 	totals   []total
@@ -28,25 +29,13 @@ type refusedRecord struct {
 	key int32
 }
 
-// prepare does what needs no transaction of the batch.
-func (w *Writer) prepare(ctx context.Context, batch *usage.Batch) (*delivery, error) {
-	d := &delivery{received: time.Now(), holders: map[int32]holder{}, all: newRecords(len(batch.Events))}
+// prepare does what needs no transaction of the delivery.
+func (w *Writer) prepare(ctx context.Context, batches []*usage.Batch) (*delivery, error) {
+	d := &delivery{received: time.Now(), holders: map[int32]holder{}}
 	ids := keyIDs{}
-	words := newVocabulary()
-	for i := range batch.Events {
-		e, r := &batch.Events[i], &d.all[i]
-		r.event, r.micros = e, e.Time.UnixMicro()
-		r.holder, r.sender = ids.of(e.KeyID), ids.of(sender(e.ReporterID, e.KeyID))
-		words.add(r)
-	}
-	for i := range batch.Totals {
-		ids.of(batch.Totals[i].KeyID)
-		ids.of(sender(batch.Totals[i].ReporterID, batch.Totals[i].KeyID))
-	}
-	for _, list := range [][]usage.Rejection{batch.Rejections, batch.Notes} {
-		for i := range list {
-			ids.of(list[i].ReporterID)
-		}
+	d.link(batches, ids)
+	for _, b := range batches {
+		ids.ofOthers(b)
 	}
 	if err := w.holders.find(ctx, ids); err != nil {
 		return nil, err
@@ -54,9 +43,39 @@ func (w *Writer) prepare(ctx context.Context, batch *usage.Batch) (*delivery, er
 	for _, h := range ids {
 		d.holders[h.seq] = *h
 	}
-	d.addOthers(batch, ids)
-	d.addEvents(w.db.partitions.Load().perDay())
+	for i := range d.all {
+		r := &d.all[i]
+		r.key, r.reporter = r.holder.seq, r.sender.seq
+	}
+	for _, b := range batches {
+		d.addOthers(b, ids)
+	}
+	again, unknown, err := w.recognise(ctx, d.parts)
+	if err != nil {
+		return nil, err
+	}
+	words := d.addEvents(again, unknown, w.db.partitions.Load().perDay())
 	return d, w.dictionary.resolve(ctx, words, d.records, w.admissions)
+}
+
+// link makes a record for each event.
+func (d *delivery) link(batches []*usage.Batch, ids keyIDs) {
+	n := 0
+	for _, b := range batches {
+		n += len(b.Events)
+	}
+	d.all = newRecords(n)
+	rest := d.all
+	for _, b := range batches {
+		p := part{records: rest[:len(b.Events)], digest: digestOf(b.Events)}
+		rest = rest[len(b.Events):]
+		for i := range b.Events {
+			e, r := &b.Events[i], &p.records[i]
+			r.event, r.micros = e, e.Time.UnixMicro()
+			r.holder, r.sender = ids.of(e.KeyID), ids.of(sender(e.ReporterID, e.KeyID))
+		}
+		d.parts = append(d.parts, p)
+	}
 }
 
 // keyIDs are the public ids of the keys of a batch.
@@ -72,6 +91,19 @@ func (k keyIDs) of(id string) *holder {
 	return h
 }
 
+// ofOthers lists the keys of what is no event.
+func (k keyIDs) ofOthers(batch *usage.Batch) {
+	for i := range batch.Totals {
+		k.of(batch.Totals[i].KeyID)
+		k.of(sender(batch.Totals[i].ReporterID, batch.Totals[i].KeyID))
+	}
+	for _, list := range [][]usage.Rejection{batch.Rejections, batch.Notes} {
+		for i := range list {
+			k.of(list[i].ReporterID)
+		}
+	}
+}
+
 func (d *delivery) addOthers(batch *usage.Batch, ids keyIDs) {
 	for i := range batch.Rejections {
 		d.refused = append(d.refused, refusedRecord{&batch.Rejections[i], ids.of(batch.Rejections[i].ReporterID).seq})
@@ -85,21 +117,30 @@ func (d *delivery) addOthers(batch *usage.Batch, ids keyIDs) {
 	}
 }
 
-// addEvents keeps the events that can be stored.
-func (d *delivery) addEvents(held func(time.Time) bool) {
+// addEvents keeps the events that can be stored and are not known to be, and returns their words.
+func (d *delivery) addEvents(again, unknown []part, held func(time.Time) bool) *vocabulary {
 	kept := make([]*record, 0, len(d.all))
-	for i := range d.all {
-		r := &d.all[i]
-		r.key, r.reporter = r.holder.seq, r.sender.seq
-		if !held(r.event.Time) {
-			d.refused = append(d.refused, refusedRecord{outOfPlace(r.event, d.received), r.reporter})
-			continue
+	d.parts = unknown
+	for _, p := range unknown {
+		for i := range p.records {
+			r := &p.records[i]
+			if !held(r.event.Time) {
+				d.refused = append(d.refused, refusedRecord{outOfPlace(r.event, d.received), r.reporter})
+				continue
+			}
+			kept = append(kept, r)
 		}
-		kept = append(kept, r)
 	}
 	kept, d.repeats = distinct(kept)
+	for _, p := range again {
+		for i := range p.records {
+			d.repeats = append(d.repeats, &p.records[i])
+		}
+	}
+	words := newVocabulary()
 	d.records = kept[:0]
 	for _, r := range kept {
+		words.add(r)
 		if !r.storable() {
 			rejection := unstorable(r)
 			d.refused = append(d.refused, refusedRecord{&rejection, r.reporter})
@@ -107,6 +148,7 @@ func (d *delivery) addEvents(held func(time.Time) bool) {
 		}
 		d.records = append(d.records, r)
 	}
+	return words
 }
 
 // recordSlices hold some megabytes for each batch that is being written.

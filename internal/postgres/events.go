@@ -57,7 +57,7 @@ JOIN audit_logs a ON a.key = w.key AND a.time = w.time AND a.id = w.id
 WHERE a.time >= $4 AND a.time <= $5`
 
 // dropStored leaves out events that are in the table already. Only those that are suspected are looked up.
-func dropStored(ctx context.Context, tx pgx.Tx, records []*record, suspected func(*record) bool) (fresh, repeats []*record, err error) {
+func dropStored(ctx context.Context, q querier, records []*record, suspected func(*record) bool) (fresh, repeats []*record, err error) {
 	var suspects []int
 	for i, r := range records {
 		if suspected(r) {
@@ -74,7 +74,7 @@ func dropStored(ctx context.Context, tx pgx.Tx, records []*record, suspected fun
 		keys[n], times[n], ids[n] = r.key, time.UnixMicro(r.micros), pgtype.UUID{Bytes: r.event.ID, Valid: true}
 		first, last = min(first, r.micros), max(last, r.micros)
 	}
-	rows, err := tx.Query(ctx, findStored, keys, times, ids, time.UnixMicro(first), time.UnixMicro(last))
+	rows, err := q.Query(ctx, findStored, keys, times, ids, time.UnixMicro(first), time.UnixMicro(last))
 	if err != nil {
 		return nil, nil, err
 	}

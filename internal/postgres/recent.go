@@ -6,17 +6,18 @@ import (
 	"sync/atomic"
 )
 
-// recent remembers roughly which events this process has committed last. It only says where it is worth to look: what it
-// forgets costs time, and what it mistakes is looked up.
+// recent remembers roughly which events came again in other batches than before. A sender that repeats one with each of its
+// batches would otherwise have all of them looked up. It only says where it is worth to look: what it forgets costs time, and
+// what it mistakes is looked up.
 type recent struct {
 	seed  maphash.Seed
 	marks [recentSets][recentWays]atomic.Uint64
 	next  [recentSets]atomic.Uint32 // the way to write next: the oldest is given up first
 }
 
-// 2^20 marks take 9 MiB. A sender that repeats does so within seconds, in which some 100,000 events are committed.
+// 2^16 marks take half a MiB, which stays in the processor's cache: all events are looked up here.
 const (
-	recentSets = 1 << 18
+	recentSets = 1 << 14
 	recentWays = 4
 )
 

@@ -33,16 +33,16 @@ func portion(c *recent, records []*record) float64 {
 func TestRecent(t *testing.T) {
 	t.Parallel()
 	c := newRecent()
-	last := recordsOf(0, 100_000)
+	last := recordsOf(0, 6_000)
 	require.Zero(t, portion(c, last))
 	c.add(last)
 	c.add(last)
 	require.Greater(t, portion(c, last), 0.999)
-	require.Zero(t, portion(c, recordsOf(100_000, 200_000)))
+	require.Zero(t, portion(c, recordsOf(100_000, 106_000)))
 
 	for n := range 30 {
-		c.add(recordsOf(1_000_000+n*100_000, 1_100_000+n*100_000))
+		c.add(recordsOf(1_000_000+n*6_000, 1_006_000+n*6_000))
 	}
 	require.Less(t, portion(c, last), 0.01, "older ones make room")
-	require.Greater(t, portion(c, recordsOf(3_900_000, 4_000_000)), 0.999)
+	require.Greater(t, portion(c, recordsOf(1_174_000, 1_180_000)), 0.999)
 }

@@ -12,6 +12,7 @@ type vocabulary struct {
 	all   []*word
 	plain [domainEnd]map[string]*word // of the domains whose values have one part: a third of the work of hashing
 	parts map[wordKey]*word           // of the others
+	last  *record
 }
 
 type wordKey struct {
@@ -44,30 +45,38 @@ func (w *word) storable() bool {
 	return len(v) <= maxTerm && utf8.ValidString(v) && strings.IndexByte(v, 0) < 0
 }
 
-// add links a record with its words.
+// add links a record with its words. Records come sorted by key, so most values are those of the record before: one caller
+// has one SDK and calls from one country.
 func (v *vocabulary) add(r *record) {
 	for d := domainEndpoint; d < domainEnd; d++ {
 		p := partsOf(r.event, d)
-		if p == (parts{}) {
-			continue
+		switch {
+		case v.last != nil && p == partsOf(v.last.event, d):
+			r.words[d] = v.last.words[d]
+		case p != (parts{}):
+			r.words[d] = v.word(d, p)
 		}
-		switch d {
-		case domainEndpoint, domainSDK, domainClaim:
-			at := wordKey{d, p}
-			w := v.parts[at]
-			if w == nil {
-				w = v.learn(d, p)
-				v.parts[at] = w
-			}
-			r.words[d] = w
-		default:
-			w := v.plain[d][p[0]]
-			if w == nil {
-				w = v.learn(d, p)
-				v.plain[d][p[0]] = w
-			}
-			r.words[d] = w
+	}
+	v.last = r
+}
+
+func (v *vocabulary) word(d domain, p parts) *word {
+	switch d {
+	case domainEndpoint, domainSDK, domainClaim:
+		at := wordKey{d, p}
+		w := v.parts[at]
+		if w == nil {
+			w = v.learn(d, p)
+			v.parts[at] = w
 		}
+		return w
+	default:
+		w := v.plain[d][p[0]]
+		if w == nil {
+			w = v.learn(d, p)
+			v.plain[d][p[0]] = w
+		}
+		return w
 	}
 }
 

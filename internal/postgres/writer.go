@@ -20,10 +20,10 @@ type WriterConfig struct {
 
 // Writer stores usage. It may be used from many goroutines, and by many processes on one database.
 //
-// A batch is one transaction: events, statistics, ledger. New events are copied directly. Those that seem to be repeated are
-// looked up before; a batch that still meets an event which is there already is looked up whole, and goes through a staging
-// table when others write the same events at the same time. One with an event that Postgres refuses for its content is taken
-// apart.
+// What is written together is one transaction: events, statistics, ledger. A batch that was committed before is recognised and
+// only counted as repeated. New events are copied directly. Those that were sent again before are looked up; a delivery that
+// still meets an event which is there already is looked up whole, and goes through a staging table when others write the
+// same events at the same time. One with an event that Postgres refuses for its content is taken apart.
 //
 // Every transaction touches the tables in one order (undated_events, admissions, audit_logs, key_activity, reported_totals,
 // quarantine) and the rows of each in the order of its primary key, so writers wait for each other but do not deadlock. To
@@ -34,6 +34,7 @@ type Writer struct {
 	dictionary *dictionary
 	admissions *admissions
 	activity   *activity
+	committed  *committed
 	recent     *recent
 	claims     *claims
 }
@@ -51,6 +52,7 @@ func NewWriter(db *DB, cfg WriterConfig) *Writer {
 		dictionary: newDictionary(db.ingest),
 		admissions: newAdmissions(cfg.CardinalityLimit),
 		activity:   newActivity(),
+		committed:  newCommitted(),
 		recent:     newRecent(),
 		claims:     newClaims(db.ingest),
 	}
@@ -70,10 +72,10 @@ const (
 const maxTries = 5
 
 // Write implements usage.Writer.
-func (w *Writer) Write(ctx context.Context, batch *usage.Batch) (usage.Receipt, error) {
-	d, err := w.prepare(ctx, batch)
+func (w *Writer) Write(ctx context.Context, batches ...*usage.Batch) (usage.Receipt, error) {
+	d, err := w.prepare(ctx, batches)
 	if err != nil {
-		return usage.Receipt{}, fmt.Errorf("cannot prepare %d records: %w", batch.Len(), public(err))
+		return usage.Receipt{}, fmt.Errorf("cannot prepare %d batches: %w", len(batches), public(err))
 	}
 	defer d.release()
 	for try, by := 1, wayDirect; ; try++ {
@@ -89,9 +91,9 @@ func (w *Writer) Write(ctx context.Context, batch *usage.Batch) (usage.Receipt, 
 			by, try = wayTaken, 0
 		case kind == failureBusy && try < maxTries && pause(ctx, try):
 		case kind == failureData:
-			return usage.Receipt{}, usage.Permanent(fmt.Errorf("cannot store %d records: %w", batch.Len(), public(err)))
+			return usage.Receipt{}, usage.Permanent(fmt.Errorf("cannot store %d events: %w", len(d.all), public(err)))
 		default:
-			return usage.Receipt{}, fmt.Errorf("cannot store %d records: %w", batch.Len(), public(err))
+			return usage.Receipt{}, fmt.Errorf("cannot store %d events: %w", len(d.all), public(err))
 		}
 	}
 }
@@ -148,17 +150,19 @@ func (w *Writer) store(ctx context.Context, d *delivery, by way) (usage.Receipt,
 	}
 	w.admissions.remember(learned)
 	w.activity.remember(seen)
-	w.recent.add(out.stored)
+	w.remember(d.parts, out.stored)
 	w.recent.add(out.repeated)
 	return out.receipt(), nil
 }
+
+func always(*record) bool { return true }
 
 // dropStored leaves out what is stored already, as far as it is suspected.
 func (w *Writer) dropStored(ctx context.Context, tx pgx.Tx, out *outcome, records []*record, by way) ([]*record, error) {
 	suspected := w.recent.has
 	switch by {
 	case wayChecked:
-		suspected = func(*record) bool { return true }
+		suspected = always
 	case wayStaged, wayTaken: // the table itself says
 		return records, nil
 	}

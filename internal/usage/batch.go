@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Batch is what one delivery brings: everything in it is stored in one transaction or not at all.
+// Batch is what one delivery brings.
 // Received records = len(Events) + the sum of Rejections' Count + len(Totals).
 type Batch struct {
 	Events     []Event
@@ -77,18 +77,18 @@ type ReportedTotal struct {
 	Count uint64
 }
 
-// Receipt says what became of a batch: Received = Stored + Repeated + Rejected.
+// Receipt says what became of batches: Received = Stored + Repeated + Rejected.
 type Receipt struct {
 	Stored, Repeated, Rejected int
 }
 
 // Writer stores batches.
 //
-// Write returns nil only after COMMIT, so a nil error may be acknowledged to the sender. Writing a batch
-// again changes no event, total or statistic: events are keyed by (key, time, id), or by (key, id) when undated, and
-// the ledger counts them as repeated. Rejections and notes have no id: they are counted, and quarantined, once more. On
-// error nothing of the batch is stored. An error for which [IsPermanent] holds will happen again with the
-// same batch; any other is worth a retry. The batch is not kept after return.
+// Write stores all of the batches in one transaction, or nothing. It returns nil only after COMMIT, so a nil error may be
+// acknowledged to the senders. Writing a batch again changes no event, total or statistic: events are keyed by (key, time,
+// id), or by (key, id) when undated, and the ledger counts them as repeated. Rejections and notes have no id: they are
+// counted, and quarantined, once more. An error for which [IsPermanent] holds will happen again with the same batches; any
+// other is worth a retry. The batches are not kept after return.
 type Writer interface {
-	Write(ctx context.Context, batch *Batch) (Receipt, error)
+	Write(ctx context.Context, batches ...*Batch) (Receipt, error)
 }

@@ -6,29 +6,18 @@ import (
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
-// Join makes one batch of several, in order, and releases them. The bounds of what a batch keeps of refused records hold
-// for the whole.
-func Join(batches []*usage.Batch) *usage.Batch {
-	if len(batches) == 1 {
-		return batches[0]
-	}
-	var events, totals int
+// Gather makes batches fit to be stored together: what they refused moves into the first of them, where the bounds of what
+// a batch keeps of refused records hold for all of it.
+func Gather(batches []*usage.Batch) {
+	var all, notes rejections
 	for _, b := range batches {
-		events, totals = events+len(b.Events), totals+len(b.Totals)
+		all.join(b.Rejections)
+		notes.join(b.Notes)
+		b.Rejections, b.Notes = nil, nil
 	}
-	// Batches are of nearly one size, so with an eighth more room they fit into what the last one leaves behind.
-	c := conversion{events: newEvents(events, events/8)}
-	if totals > 0 {
-		c.totals = make([]usage.ReportedTotal, 0, totals)
+	if len(batches) > 0 {
+		batches[0].Rejections, batches[0].Notes = all.list, notes.list
 	}
-	for _, b := range batches {
-		c.events = append(c.events, b.Events...)
-		c.totals = append(c.totals, b.Totals...)
-		c.rejections.join(b.Rejections)
-		c.notes.join(b.Notes)
-		Release(b)
-	}
-	return c.batch()
 }
 
 // Split cuts a batch after n of its records; n is less than b.Len(). Its notes stay with the first part. The parts share no

@@ -8,8 +8,9 @@ import (
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
-// What a batch keeps of refused records is bounded however many requests it is made of; all are counted.
-func TestJoinKeepsTheBoundOfQuarantine(t *testing.T) {
+// What is kept of refused records is bounded however many requests are stored together; all are counted, also when they are
+// gathered again.
+func TestGatherKeepsTheBoundOfQuarantine(t *testing.T) {
 	t.Parallel()
 	request := func() *usage.Batch {
 		b := &usage.Batch{}
@@ -23,7 +24,11 @@ func TestJoinKeepsTheBoundOfQuarantine(t *testing.T) {
 		b.Notes = []usage.Rejection{{ReporterID: "k", Reason: usage.ReasonBadPayment, Count: 1, Record: "{}"}}
 		return b
 	}
-	joined := Join([]*usage.Batch{request(), request(), request()})
+	batches := []*usage.Batch{request(), request(), request()}
+	Gather(batches)
+	Gather(batches)
+	require.Zero(t, batches[1].Len()+batches[2].Len())
+	joined := batches[0]
 	require.Equal(t, 3*106, joined.Len())
 	full, counted := 0, map[usage.Rejection]int{}
 	for _, r := range joined.Rejections {

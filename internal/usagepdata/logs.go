@@ -17,7 +17,7 @@ import (
 // without a name are not_usage.
 func FromLogs(ld plog.Logs, opts Options) *usage.Batch {
 	c := conversion{opts: opts}
-	c.events = newEvents(ld.LogRecordCount(), 0)
+	c.events = newEvents(ld.LogRecordCount())
 	var ids recordIDs
 	for _, rl := range ld.ResourceLogs().All() {
 		src := readSource(rl.Resource())
@@ -133,6 +133,7 @@ func (c *conversion) log(src *source, res pcommon.Resource, rec plog.LogRecord, 
 		keep.put("body", body)
 	}
 	e.Attributes = keep.attributes()
+	c.same.share(e)
 }
 
 // ownID keeps the ids of ordinary keys apart from those of the platform: what a customer sends under an id that the platform

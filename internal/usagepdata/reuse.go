@@ -13,12 +13,12 @@ var released [32]sync.Pool
 
 func sizeClass(capacity int) int { return min(bits.Len(uint(max(capacity, 1)-1)), len(released)-1) }
 
-// newEvents is an empty slice with room for n events, and for spare more if it has to be made.
-func newEvents(n, spare int) []usage.Event {
+// newEvents is an empty slice with room for n events.
+func newEvents(n int) []usage.Event {
 	if events, ok := released[sizeClass(n)].Get().(*[]usage.Event); ok && cap(*events) >= n {
 		return *events
 	}
-	return make([]usage.Event, 0, n+spare)
+	return make([]usage.Event, 0, n)
 }
 
 // Release lets conversions to come use the memory of a batch's events again. Nothing of the batch may be used afterwards, and

@@ -18,7 +18,7 @@ import (
 // spans are their senders' own business: counted as not_usage and not kept.
 func FromTraces(td ptrace.Traces, opts Options) *usage.Batch {
 	c := conversion{opts: opts}
-	c.events = newEvents(td.SpanCount(), 0)
+	c.events = newEvents(td.SpanCount())
 	for _, rs := range td.ResourceSpans().All() {
 		src := readSource(rs.Resource())
 		for _, ss := range rs.ScopeSpans().All() {
@@ -36,6 +36,7 @@ type conversion struct {
 	events            []usage.Event
 	totals            []usage.ReportedTotal
 	rejections, notes rejections
+	same              same
 }
 
 func (c *conversion) batch() *usage.Batch {
@@ -129,6 +130,7 @@ func (c *conversion) span(src *source, span ptrace.Span) {
 	}
 	w.keepEnvironment(&keep)
 	e.Attributes = keep.attributes()
+	c.same.share(e)
 }
 
 // isOurs reports whether an attribute of a span is worth a place in its event. Others say how a call went on the wire,
