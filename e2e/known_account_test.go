@@ -14,17 +14,20 @@ func (k *known) registration(t *testing.T) {
 	k.ida = k.registerAs(t, map[string]string{
 		"email": "ida@example.com", "organization": "Rhodes", "name": "Ida Rhodes", "use_case": "calendars", "expected_volume": "low", "environment": "live",
 	}, `{
-		"user": {"id": "$user", "email": "ida@example.com", "name": "Ida Rhodes", "use_case": "calendars", "expected_volume": "low", "created_at": "$at"},
+		"user": {"id": "$user", "email": "ida@example.com", "name": "Ida Rhodes", "use_case": "calendars", "expected_volume": "low",
+			"organization_id": "$organization", "role": "admin", "created_at": "$at"},
 		"organization": {"id": "$organization", "name": "Rhodes"},
 		"api_key": "dk_live_$secret",
-		"key": {"id": "$key", "hint": "dk_live_…$tail", "environment": "live", "scopes": ["telemetry:write", "usage:read"], "created_at": "$key_at"},
+		"key": {"id": "$key", "hint": "dk_live_…$tail", "environment": "live", "scopes": ["telemetry:write", "usage:read", "account:write"],
+			"status": "active", "user_id": "$user", "organization_id": "$organization", "allowed_addresses": [], "created_at": "$key_at"},
 		"environment": "live"
 	}`)
 	k.linus = k.registerAs(t, map[string]string{"email": "linus@example.com", "organization": "Kernel"}, `{
-		"user": {"id": "$user", "email": "linus@example.com", "created_at": "$at"},
+		"user": {"id": "$user", "email": "linus@example.com", "organization_id": "$organization", "role": "admin", "created_at": "$at"},
 		"organization": {"id": "$organization", "name": "Kernel"},
 		"api_key": "dk_test_$secret",
-		"key": {"id": "$key", "hint": "dk_test_…$tail", "environment": "sandbox", "scopes": ["telemetry:write", "usage:read"], "created_at": "$key_at"},
+		"key": {"id": "$key", "hint": "dk_test_…$tail", "environment": "sandbox", "scopes": ["telemetry:write", "usage:read", "account:write"],
+			"status": "active", "user_id": "$user", "organization_id": "$organization", "allowed_addresses": [], "created_at": "$key_at"},
 		"environment": "sandbox"
 	}`)
 }
@@ -70,11 +73,12 @@ func (k *known) userInfo(t *testing.T) {
 	for _, zone := range []string{"UTC", "Asia/Kathmandu"} {
 		got, from, to := k.recently(t, "/analytics/user-info", k.ada.Key, zone)
 		k.expect(t, "GET /analytics/user-info", got, `{
-			"user": {"id": "$ada", "email": "ada@example.com", "name": "E2E", "use_case": "testing", "expected_volume": "low", "created_at": "$ada_registered"},
+			"user": {"id": "$ada", "email": "ada@example.com", "name": "E2E", "use_case": "testing", "expected_volume": "low",
+			"organization_id": "$ada_org", "role": "member", "email_confirmed_at": "${day0}T05:00:00Z", "created_at": "$ada_registered"},
 			"organization": {"id": "$ada_org", "name": "Analytical Engines"},
 			"key": {
-				"id": "$ada_key", "hint": "dk_live_…$ada_tail", "environment": "live", "scopes": ["telemetry:write", "usage:read"],
-				"created_at": "${day0}T01:00:00Z"
+				"id": "$ada_key", "hint": "dk_live_…$ada_tail", "environment": "live", "scopes": ["telemetry:write", "usage:read", "account:write"],
+				"status": "active", "user_id": "$ada", "organization_id": "$ada_org", "allowed_addresses": [], "created_at": "${day0}T01:00:00Z"
 			},
 			"claimed": {"email": "grace@example.com", "organization": "Hopper", "metadata": {"team": "ledger"}, "at": "${day0}T10:32:00Z"}
 		}`, recentUsage(t, from, to, zone, adasOverview, adasPayments))
@@ -90,11 +94,12 @@ func (k *known) userInfoOfOtherKeys(t *testing.T) {
 	require.InDelta(t, 720, time.Until(expires).Hours(), 0.5)
 	k.names["ends"] = expires.Format(time.RFC3339Nano)
 	k.expect(t, "GET /analytics/user-info", got, `{
-		"user": {"id": "$ada", "email": "ada@example.com", "name": "E2E", "use_case": "testing", "expected_volume": "low", "created_at": "$ada_registered"},
+		"user": {"id": "$ada", "email": "ada@example.com", "name": "E2E", "use_case": "testing", "expected_volume": "low",
+			"organization_id": "$ada_org", "role": "member", "email_confirmed_at": "${day0}T05:00:00Z", "created_at": "$ada_registered"},
 		"organization": {"id": "$ada_org", "name": "Analytical Engines"},
 		"key": {
-			"id": "$ada_second_key", "hint": "dk_live_…$ada_second_tail", "name": "batch", "environment": "live", "scopes": ["telemetry:write", "usage:read"],
-			"created_at": "${day1}T02:00:00Z", "expires_at": "$ends"
+			"id": "$ada_second_key", "hint": "dk_live_…$ada_second_tail", "name": "batch", "environment": "live", "scopes": ["telemetry:write", "usage:read", "account:write"],
+			"status": "active", "user_id": "$ada", "organization_id": "$ada_org", "allowed_addresses": [], "created_at": "${day1}T02:00:00Z", "expires_at": "$ends"
 		}
 	}`, recentUsage(t, from, to, "UTC", adasOverview, adasPayments))
 
@@ -105,7 +110,7 @@ func (k *known) userInfoOfOtherKeys(t *testing.T) {
 	k.expect(t, "GET /analytics/user-info", got, `{
 		"key": {
 			"id": "$admin_key", "hint": "dk_live_admin_…$admin_tail", "name": "first admin key", "environment": "live", "scopes": ["admin"],
-			"created_at": "${day0}T04:00:00Z"
+			"status": "active", "allowed_addresses": [], "created_at": "${day0}T04:00:00Z"
 		}
 	}`, recentUsage(t, from, to, "UTC", `{"total_requests": 1, "error_count": 0, "error_rate": 0.00, "unique_agents": 0, "agents_created": 0, "services_created": 0}`, noPayments))
 }
