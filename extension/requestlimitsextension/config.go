@@ -27,7 +27,7 @@ type Config struct {
 	// GRPCReceiveTimeout is how long a gRPC call may take to arrive; HTTP servers have read_timeout. Default 15s.
 	GRPCReceiveTimeout time.Duration `mapstructure:"grpc_receive_timeout"`
 	// HeapMiB is up to how much memory the Go runtime of the collector may use for garbage, which spares collecting it. It is no
-	// bound: what is alive is kept, and may double as Go lets it by default. 0, or GOGC or GOMEMLIMIT in the environment,
+	// bound: what is alive is kept, and half as much garbage. 0, or GOGC or GOMEMLIMIT in the environment,
 	// leaves the runtime as it is. Default 192.
 	HeapMiB int `mapstructure:"heap_mib"`
 

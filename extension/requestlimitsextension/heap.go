@@ -23,9 +23,8 @@ type heap struct {
 const (
 	// maxGrowth is GOGC: a collector with little to do keeps little garbage.
 	maxGrowth = 400
-	// leastGrowth is Go's own default: what is alive may leave no room below the target, and to collect more often than Go
-	// does by itself would cost more than it gives.
-	leastGrowth = 100
+	// leastGrowth is left where what is alive takes most of the target. With none, Go would collect without end.
+	leastGrowth = 50
 	// besideHeap is what the limit covers besides: stacks, gaps in the heap, and its books.
 	besideHeap = 32 << 20
 	// heapInterval is how often the target is compared with what is alive.
@@ -69,7 +68,7 @@ func (h *heap) follow() {
 	}
 }
 
-// limitFor is the target, or what Go would use by itself where that is more.
+// limitFor is the target, or what leastGrowth takes where that is more.
 func (h *heap) limitFor(live int64) int64 {
 	return max(h.target, live+live*leastGrowth/100+besideHeap)
 }

@@ -65,6 +65,20 @@ func TestRefusedRecordsOfABatchThatComesAgain(t *testing.T) {
 	require.Equal(t, "9", text(t, db, `SELECT sum(count) FROM ingest_ledger WHERE outcome = 'not_usage'`))
 }
 
+// A batch of which an event is refused is no stored one: the event is refused each time.
+func TestABatchWithARefusedEventIsNotRecognised(t *testing.T) {
+	t.Parallel()
+	db := postgrestest.New(t)
+	w := postgres.NewWriter(db, postgres.WriterConfig{})
+	for _, want := range []usage.Receipt{{Stored: 2, Rejected: 1}, {Repeated: 2, Rejected: 1}, {Repeated: 2, Rejected: 1}} {
+		b := batchOf(0, 3)
+		b.Events[1].Time = noon.AddDate(-9, 0, 0) // no partition reaches back so far
+		receipt, err := w.Write(t.Context(), b)
+		require.NoError(t, err)
+		require.Equal(t, want, receipt)
+	}
+}
+
 // To remember that a batch was committed is no proof that it is there: a server that lost it, as a standby that takes over may
 // have, gets it again.
 func TestWhatTheServerLostIsStoredAgain(t *testing.T) {
