@@ -37,13 +37,12 @@ const (
 	twoBits      = 3
 )
 
-// copyInto copies records, in the order of the primary key, in binary form: a third of the CPU time of the driver's own
-// row-wise copy.
+// copyInto copies records in binary form: a third of the CPU time of the driver's own row-wise copy.
 func copyInto(ctx context.Context, tx pgx.Tx, table string, records []*record) error {
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)
 	*buf = appendCopyHeader((*buf)[:0])
-	for _, r := range inOrderOfTime(records) {
+	for _, r := range records {
 		var err error
 		if *buf, err = appendRow(*buf, r); err != nil {
 			return err

@@ -105,7 +105,7 @@ const (
 	createStaging = `CREATE TEMP TABLE IF NOT EXISTS audit_staging (LIKE audit_logs) ON COMMIT DELETE ROWS`
 	clearStaging  = `DELETE FROM audit_staging`
 	insertStaged  = `
-INSERT INTO audit_logs SELECT * FROM audit_staging ORDER BY time, key, id
+INSERT INTO audit_logs SELECT * FROM audit_staging ORDER BY key, time, id
 ON CONFLICT DO NOTHING
 RETURNING key, time, id`
 )
