@@ -139,8 +139,11 @@ func organizationsOf(ctx context.Context, tx pgx.Tx, shares []ranked) (map[int32
 
 const nobodysRequests = `
 SELECT coalesce(sum(c.count), 0)::bigint, coalesce(sum(c.errors), 0)::bigint
-FROM usage_counts s CROSS JOIN LATERAL unnest(s.dimension, s.count, s.errors) AS c (dimension, count, errors)
+FROM usage_counts s ` + unnestCounts + `
 WHERE s.key = 0 AND ` + anyGrain + ` AND s.bucket >= $1 AND s.bucket < $2 AND s.vantage = $3 AND c.dimension = 0`
+
+// unnestCounts gives a row to each cell c of the rows s of usage_counts, with its requests and errors.
+const unnestCounts = `CROSS JOIN LATERAL unnest(s.dimension, s.count, s.errors) AS c (dimension, count, errors)`
 
 func (r *Reader) queueNobody(b *pgx.Batch, q analytics.PlatformQuestion, p *analytics.Platform) {
 	b.Queue(nobodysRequests, q.Window.Start, q.Window.End, r.counted).QueryRow(func(row pgx.Row) error {

@@ -40,8 +40,7 @@ func (r *record) identity() identity {
 
 // compareRecords is the order in which every writer works through a batch, and takes locks. The index of audit_logs begins with
 // the time, and yet events go there key by key: that hits its pages all over, which then split when they are evenly filled,
-// while runs of neighbours would leave half of each page empty. Unlike cmp.Or
-// this looks at ids only where they decide.
+// while runs of neighbours would leave half of each page empty. Unlike cmp.Or this looks at ids only where they decide.
 func compareRecords(a, b *record) int {
 	if c := cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.micros, b.micros)); c != 0 {
 		return c

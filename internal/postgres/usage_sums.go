@@ -60,7 +60,7 @@ func (u *usageSums) add(p period, by *addition) {
 		if err := u.cells.at(by.cell).pay(by.n[shareCount], by.volume, by.fees); err != nil {
 			u.failed = err
 		}
-	case !others:
+	case !others || by.dimension > dimensionClaimed:
 	case by.dimension == dimensionTotal:
 		u.addTotal(p, by, requests)
 	case requests || by.dimension == dimensionEvent:
