@@ -230,8 +230,8 @@ func (c *collector) reconcile() string {
 func (c *collector) createKey(owner customer, more ...string) customer {
 	c.t.Helper()
 	out := c.mirrorctl(append([]string{"keys", "create", "--output", "json", "--user", owner.UserID}, more...)...)
-	key := readJSON(c.t, out).(map[string]any)
-	owner.Key, owner.KeyID = key["key"].(string), key["id"].(string)
+	made := readJSON(c.t, out).(map[string]any)
+	owner.Key, owner.KeyID = made["api_key"].(string), made["key"].(map[string]any)["id"].(string)
 	return owner
 }
 

@@ -18,13 +18,19 @@ func Fingerprint(key string) string {
 // presentedFingerprint reads the value of an Authorization header. Only what looks like a key of the platform
 // is hashed: other people's tokens are none of our business, not even as a hash.
 func presentedFingerprint(authorization string) string {
-	scheme, key, _ := strings.Cut(authorization, " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	key = strings.TrimSpace(key)
-	if !strings.HasPrefix(key, "dk_") || len(key) > maxKey {
+	key := presentedKey(authorization)
+	if key == "" {
 		return ""
 	}
 	return Fingerprint(key)
+}
+
+// presentedKey reads the value of an Authorization header; "" for what does not look like a key of the platform.
+func presentedKey(authorization string) string {
+	scheme, key, _ := strings.Cut(authorization, " ")
+	key = strings.TrimSpace(key)
+	if !strings.EqualFold(scheme, "Bearer") || !strings.HasPrefix(key, "dk_") || len(key) > maxKey {
+		return ""
+	}
+	return key
 }

@@ -29,18 +29,25 @@ func WithRouteFunc(route func(*http.Request) string) MiddlewareOption {
 
 // Middleware records each request that an API server serves as a SERVER span: route, status, duration, client,
 // who the caller claims to be, and the fingerprint of the key presented, never the key. Put it around the
-// http.ServeMux. Routes come from http.Request.Pattern, [WithRouteFunc] or [WithTemplate].
+// http.ServeMux. Routes come from http.Request.Pattern, [WithRouteFunc] or [WithTemplate]. With [WithKeyVerification] it refuses
+// calls, too.
 func (in *Instrumentation) Middleware(opts ...MiddlewareOption) func(http.Handler) http.Handler {
-	if in.off {
-		return func(next http.Handler) http.Handler { return next }
-	}
 	m := middleware{in: in}
 	for _, o := range opts {
 		if o != nil {
 			o(&m)
 		}
 	}
+	if m.verification != nil {
+		m.verification.start(in, m.proxies)
+	}
 	return func(next http.Handler) http.Handler {
+		if m.verification != nil {
+			next = m.verification.guard(next)
+		}
+		if in.off {
+			return next
+		}
 		bound := m
 		bound.next = next
 		return &bound
@@ -63,6 +70,8 @@ type middleware struct {
 	next    http.Handler
 	proxies []netip.Prefix
 	route   func(*http.Request) string
+	// verification is nil unless keys are verified.
+	verification *verification
 }
 
 func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -93,6 +102,8 @@ type served struct {
 	start   time.Time
 	own     trace.Span
 	host    trace.Span
+	// verified is the key that was found good; nil without verification.
+	verified *VerifiedKey
 }
 
 type servedKey struct{}

@@ -1,4 +1,4 @@
-// Command mirrorctl is the operator's tool: keys, proof of the statistics, and a demo.
+// Command mirrorctl is the operator's tool: users, organisations and keys, proof of the statistics, and a demo.
 package main
 
 import (
@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/disco-platform/mirrorball/internal/apikey"
 )
 
 // Exit codes. A script can tell "the statistics differ" from "could not look".
@@ -57,7 +59,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		exit = &exitError{exitFailed, err}
 	}
 	if exit.err != nil {
-		fmt.Fprintln(stderr, "mirrorctl:", exit.err)
+		// What was typed may be repeated in an error, and may have been a key.
+		text, _ := apikey.Redact(exit.err.Error())
+		fmt.Fprintln(stderr, "mirrorctl:", text)
 	}
 	return exit.code
 }
@@ -68,15 +72,15 @@ func newRoot() *cobra.Command {
 		Short: "The operator's tool of Mirrorball",
 		Long: `The operator's tool of Mirrorball.
 
-The commands keys and reconcile speak to the database: the one that DATABASE_URL names, else the embedded one of the
-collector that runs on the data folder (MIRRORBALL_DATA, by default ./data).`,
+All commands but demo speak to the database: the one that DATABASE_URL names, else the embedded one of the collector that
+runs on the data folder (MIRRORBALL_DATA, by default ./data). What they change and show stands in the trail, by "operator".`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
 		RunE:          help,
 	}
 	data := root.PersistentFlags().String("data", envOr("MIRRORBALL_DATA", "./data"), "data folder of the collector (MIRRORBALL_DATA)")
-	root.AddCommand(keysCommand(data), reconcileCommand(data), demoCommand(data), versionCommand())
+	root.AddCommand(usersCommand(data), orgsCommand(data), keysCommand(data), trailCommand(data), reconcileCommand(data), demoCommand(data), versionCommand())
 	return root
 }
 

@@ -119,10 +119,11 @@ func TestKeys(t *testing.T) {
 
 	created = mirrorctl("keys", "create", "--data", data, "--platform", "-o", "json")
 	require.Equal(t, 0, created.code, "%v", created)
-	var platform keyView
-	require.NoError(t, json.Unmarshal([]byte(created.stdout), &platform))
+	var made newKeyView
+	require.NoError(t, json.Unmarshal([]byte(created.stdout), &made))
+	platform := made.Key
 	require.Contains(t, platform.Scopes, "telemetry:write_any")
-	require.NotEmpty(t, platform.Key)
+	require.NotEmpty(t, made.APIKey)
 
 	created = mirrorctl("keys", "create", "--data", data, "--admin", "--environment", "sandbox")
 	require.Equal(t, 0, created.code, "%v", created)
@@ -141,7 +142,7 @@ func TestKeys(t *testing.T) {
 	require.Len(t, strings.Split(strings.TrimSpace(list.stdout), "\n"), 1+4, list.stdout)
 	require.Contains(t, list.stdout, "billing")
 	require.NotContains(t, list.stdout, strings.TrimSpace(raw))
-	require.NotContains(t, list.stdout, platform.Key)
+	require.NotContains(t, list.stdout, made.APIKey)
 
 	revoked := mirrorctl("keys", "revoke", platform.ID, "--data", data)
 	require.Equal(t, result{0, "revoked " + platform.ID + "\n", ""}, revoked)
@@ -153,7 +154,6 @@ func TestKeys(t *testing.T) {
 	require.Len(t, keys, 3)
 	for _, k := range keys {
 		require.NotEqual(t, platform.ID, k.ID)
-		require.Empty(t, k.Key)
 	}
 }
 

@@ -18,6 +18,9 @@ type Config struct {
 	Instrumentation *sdkinstrumentation.Instrumentation
 	// TrustedProxies may say in X-Forwarded-For who the caller is.
 	TrustedProxies []netip.Prefix
+	// VerifyAt is the base URL of Mirrorball's analytics API, which is then asked whether a call's key is good and within its limits;
+	// empty: it is not. Keys is asked besides.
+	VerifyAt string
 
 	// Now is the time of a call; by default the clock of the machine.
 	Now func(context.Context) time.Time

@@ -8,7 +8,11 @@ import (
 
 // instrument puts the middleware around the router, whose patterns become the names of the endpoints.
 func instrument(cfg Config, mux *http.ServeMux) http.Handler {
-	return cfg.Instrumentation.Middleware(sdkinstrumentation.WithTrustedProxies(cfg.TrustedProxies...))(mux)
+	options := []sdkinstrumentation.MiddlewareOption{sdkinstrumentation.WithTrustedProxies(cfg.TrustedProxies...)}
+	if cfg.VerifyAt != "" {
+		options = append(options, sdkinstrumentation.WithKeyVerification(cfg.VerifyAt))
+	}
+	return cfg.Instrumentation.Middleware(options...)(mux)
 }
 
 func (c *call) annotateOperation() {

@@ -8,6 +8,7 @@ package accounts
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 
 	"github.com/disco-platform/mirrorball/internal/access"
@@ -158,8 +159,8 @@ type KeyRegistry interface {
 	RotateKey(ctx context.Context, by access.Actor, keyID string, grace time.Duration) (*NewKey, error)
 	// RevokeKey ends a key at once; revoking it again changes nothing.
 	RevokeKey(ctx context.Context, by access.Actor, keyID string) (*Key, error)
-	// ImportKeys registers keys that exist elsewhere, all or none; see [Import].
-	ImportKeys(ctx context.Context, by access.Actor, rows []Import) (Imported, error)
+	// ImportKeys registers keys that exist elsewhere, all or none; see [Import]. A row that could not be read comes as an error.
+	ImportKeys(ctx context.Context, by access.Actor, rows iter.Seq2[Import, error]) (Imported, error)
 }
 
 // UserRegistry keeps users.

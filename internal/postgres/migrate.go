@@ -24,6 +24,7 @@ const (
 	lockCompaction  int64 = 0x64697363_00000003
 	lockDropping    int64 = 0x64697363_00000004
 	lockRollUp      int64 = 0x64697363_00000005
+	lockImport      int64 = 0x64697363_00000006
 	// lockQuarantineClass is the first half of a lock of which the key is the second.
 	lockQuarantineClass int32 = 0x64697363
 )
