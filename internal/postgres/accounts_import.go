@@ -59,8 +59,8 @@ INSERT INTO api_keys (id, digest, pepper_id, hint, user_seq, organization, envir
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 
 const findImported = `
-SELECT u.seq, o.seq, ` + userColumns + `
-FROM api_keys k JOIN users u ON u.seq = k.user_seq JOIN organizations o ON o.seq = u.organization
+SELECT u.seq, home.seq, ` + userColumns + `
+FROM api_keys k JOIN users u ON u.seq = k.user_seq JOIN organizations home ON home.seq = u.organization
 WHERE k.digest = $1`
 
 // recognize leaves out the keys that are registered already, and learns from them who the users of the file are.
