@@ -100,7 +100,7 @@ func checkEnvironmentWithin(bound *apikey.Identity, environment string) error {
 func checkGiven(id *apikey.Identity, scopes []string) error {
 	for _, scope := range scopes {
 		if !id.Has(scope) {
-			return &FieldError{"scopes", fmt.Sprintf("cannot hold %s, which the asking key does not have itself", scope)}
+			return &FieldError{"scopes", fmt.Sprintf("cannot hold %.40s, which the asking key does not have itself", scope)}
 		}
 	}
 	return nil

@@ -45,7 +45,7 @@ type InviteOutput struct{ Body Invited }
 // Invited is a new invitation, with its token where no mail can carry it.
 type Invited struct {
 	Invitation Invitation `json:"invitation"`
-	Token      string     `json:"token,omitempty" doc:"To be handed to the invited person; missing when it was sent by mail. It is shown this once." example:"Zk3…"`
+	Token      string     `json:"token,omitempty" doc:"To be handed to the invited person; missing when it was sent by mail. It is shown this once." example:"Zk3vT8pQw1XcR5nYb7Ls0DfGh2Jm4Ka9"`
 }
 
 // InvitationInput names an invitation.
