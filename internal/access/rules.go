@@ -7,10 +7,11 @@ import (
 	"github.com/disco-platform/mirrorball/internal/apikey"
 )
 
-// Grant opens an operation to keys with a scope; if Role is set, only to those of that role.
+// Grant opens an operation to keys with a scope; if Role is set, only to those of that role, and if Live is set, to live ones.
 type Grant struct {
 	Scope string
 	Role  Role
+	Live  bool
 }
 
 // Rule is who may call an operation: whoever one of the grants fits.
@@ -26,6 +27,7 @@ var (
 	analysts   = Grant{Scope: apikey.ScopeAnalyticsRead}
 	readers    = Grant{Scope: apikey.ScopeUsageRead}
 	owners     = Grant{Scope: apikey.ScopeAccountWrite}
+	movers     = Grant{Scope: apikey.ScopeAccountWrite, Live: true}
 	organizers = Grant{Scope: apikey.ScopeAccountWrite, Role: OrganizationAdmin}
 )
 
@@ -58,7 +60,7 @@ var Rules = map[string]Rule{
 	"list-invitations":    {Grants: []Grant{organizers, admins}},
 	"create-invitation":   {Grants: []Grant{organizers, admins}},
 	"revoke-invitation":   {Grants: []Grant{organizers, admins}},
-	"accept-invitation":   {Grants: []Grant{owners}},
+	"accept-invitation":   {Grants: []Grant{movers}}, // who finds a sandbox key must not move its owner elsewhere
 
 	"list-trail": {Grants: []Grant{admins}},
 }
@@ -68,8 +70,14 @@ func (r Rule) Allows(id *apikey.Identity) bool {
 	if id == nil || r.Public {
 		return r.Public
 	}
+	return slices.ContainsFunc(r.Grants, func(g Grant) bool { return g.fits(id) })
+}
+
+// fits has an analyst change nothing, whatever other scopes its key has: what it sees is everybody's.
+func (g Grant) fits(id *apikey.Identity) bool {
 	role := RoleOf(id)
-	return slices.ContainsFunc(r.Grants, func(g Grant) bool { return id.Has(g.Scope) && (g.Role == "" || g.Role == role) })
+	return id.Has(g.Scope) && (g.Role == "" || g.Role == role) && (!g.Live || id.Environment == apikey.Live) &&
+		(role != Analyst || g.Scope != apikey.ScopeAccountWrite)
 }
 
 // Needs says in words what a key has to have.
@@ -79,6 +87,9 @@ func (r Rule) Needs() string {
 		needs[i] = "the scope " + g.Scope
 		if g.Role != "" {
 			needs[i] += " and the role " + string(g.Role)
+		}
+		if g.Live {
+			needs[i] += " and the environment live"
 		}
 	}
 	return strings.Join(needs, ", or ")

@@ -52,6 +52,9 @@ func (s *KeySpec) checkPowers(bound *apikey.Identity) error {
 	if bound == nil {
 		return nil
 	}
+	if s.UserID == "" && bound.UserID != "" {
+		return &FieldError{"user_id", "is required: only admins make keys of the platform"}
+	}
 	return errors.Join(checkEnvironmentWithin(bound, s.Environment), checkGiven(bound, s.Scopes),
 		checkOnlyAdmin("requests_per_hour", s.PerHour != 0), checkOnlyAdmin("requests_per_month", s.PerMonth != 0),
 		checkWithin(bound, s.Addresses), checkOutlives(bound, s.ExpiresAt))
@@ -97,7 +100,7 @@ func checkEnvironmentWithin(bound *apikey.Identity, environment string) error {
 func checkGiven(id *apikey.Identity, scopes []string) error {
 	for _, scope := range scopes {
 		if !id.Has(scope) {
-			return &FieldError{"scopes", fmt.Sprintf("cannot hold %s, which the asking key does not have itself", scope)}
+			return &FieldError{"scopes", fmt.Sprintf("cannot hold %.40s, which the asking key does not have itself", scope)}
 		}
 	}
 	return nil

@@ -125,7 +125,7 @@ func (i *InvitationSpec) Check() error {
 // Check says what is wrong with a change.
 func (c *UserChange) Check() error {
 	if c.Role == nil && c.Confirmed == nil {
-		return &FieldError{"role", "or confirmed must be given: there is nothing to change"}
+		return &FieldError{"role", "or email_confirmed must be given: there is nothing to change"}
 	}
 	if c.Role != nil {
 		return checkRole(*c.Role)

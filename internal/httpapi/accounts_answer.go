@@ -34,7 +34,7 @@ type Key struct {
 	Status         string     `json:"status" enum:"active,expired,revoked"`
 	Environment    string     `json:"environment" enum:"sandbox,live"`
 	Scopes         []string   `json:"scopes" nullable:"false" example:"[\"telemetry:write\",\"usage:read\"]"`
-	UserID         string     `json:"user_id,omitempty" doc:"The owner; missing for the platform's own keys." example:"usr_4fX0gYkPz1Qm7tRw2Lbd"`
+	UserID         string     `json:"user_id,omitempty" doc:"The owner; missing for the platform's own keys, and when the owner has left the organisation that asks." example:"usr_4fX0gYkPz1Qm7tRw2Lbd"`
 	OrganizationID string     `json:"organization_id,omitempty" example:"org_9sLq2vZt6Ny3HcEw8Kpa"`
 	CreatedAt      time.Time  `json:"created_at"`
 	ExpiresAt      *time.Time `json:"expires_at,omitempty" doc:"Missing for a key that does not expire."`
@@ -50,7 +50,7 @@ type Key struct {
 type Organization struct {
 	Label
 	MergedInto string    `json:"merged_into,omitempty" doc:"The organisation that this one has become another name for." example:"org_3HcEw8Kpa9sLq2vZt6Ny"`
-	Members    int64     `json:"members" doc:"Users that belong to it." example:"3"`
+	Members    int64     `json:"members" doc:"Users that belong to it, of those whom the caller sees." example:"3"`
 	CreatedAt  time.Time `json:"created_at"`
 }
 

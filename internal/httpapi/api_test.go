@@ -91,6 +91,17 @@ func (f *fakeAccounts) Key(context.Context, access.Actor, string) (*accounts.Key
 	return &f.key, f.user, f.err
 }
 
+// CreateKey is the registry's without its database.
+func (f *fakeAccounts) CreateKey(_ context.Context, by access.Actor, spec accounts.KeySpec) (*accounts.NewKey, error) {
+	if err := spec.Check(by.Bound(), now); err != nil {
+		return nil, err
+	}
+	raw, err := apikey.Generate(spec.Environment, false)
+	return &accounts.NewKey{Raw: raw, Key: accounts.Key{Name: spec.Name, Identity: apikey.Identity{
+		KeyID: "key_new", UserID: spec.UserID, Environment: spec.Environment, Scopes: spec.Scopes, ExpiresAt: spec.ExpiresAt, Addresses: spec.Addresses, CreatedAt: now,
+	}}}, err
+}
+
 func (f *fakeReader) KeyUse(context.Context, analytics.KeyUseQuestion) (map[string]analytics.KeyUse, error) {
 	return nil, f.err
 }
@@ -125,6 +136,7 @@ func (f fakeKeys) VerifyFresh(_ context.Context, raw string) (*apikey.Identity, 
 var keys = fakeKeys{
 	"live":     {KeyID: "key_live", UserID: "usr_1", OrganizationID: "org_1", Environment: "live", Scopes: []string{"telemetry:write", "usage:read"}, Confirmed: true},
 	"sandbox":  {KeyID: "key_sandbox", UserID: "usr_1", OrganizationID: "org_1", Environment: "sandbox", Scopes: []string{"telemetry:write", "usage:read"}, Confirmed: true},
+	"owner":    {KeyID: "key_owner", UserID: "usr_1", OrganizationID: "org_1", Environment: "live", Scopes: accounts.CustomerScopes, Confirmed: true},
 	"writer":   {KeyID: "key_writer", UserID: "usr_1", Environment: "live", Scopes: []string{"telemetry:write"}},
 	"admin":    {KeyID: "key_admin", Environment: "live", Scopes: []string{"admin"}},
 	"platform": {KeyID: "key_platform", Environment: "live", Scopes: []string{"telemetry:write_any", "usage:read"}},

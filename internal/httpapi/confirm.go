@@ -23,7 +23,7 @@ type ConfirmInput struct{ Body TokenBody }
 
 // TokenBody is a token from a mail.
 type TokenBody struct {
-	Token string `json:"token" doc:"As it stood in the mail." example:"Zk3…"`
+	Token string `json:"token" doc:"As it stood in the mail." example:"Zk3vT8pQw1XcR5nYb7Ls0DfGh2Jm4Ka9"`
 }
 
 func (a *api) registerConfirmation(h huma.API) {

@@ -39,7 +39,8 @@ func (a *api) page(p PageParams, list ...string) (accounts.Page, error) {
 		return page, nil
 	}
 	data, err := base64.RawURLEncoding.DecodeString(p.Cursor)
-	if err != nil || len(data) != 8+sealLength || !hmac.Equal(data[8:], a.seal(data[:8], list)) {
+	// Of the many texts that stand for the same bytes (base64 skips line breaks) one is a cursor.
+	if err != nil || base64.RawURLEncoding.EncodeToString(data) != p.Cursor || len(data) != 8+sealLength || !hmac.Equal(data[8:], a.seal(data[:8], list)) {
 		return page, &analytics.ParameterError{Parameter: "cursor", Message: "is not a next_cursor of this list, or other parameters were changed with it; start without one"}
 	}
 	page.After = int64(binary.BigEndian.Uint64(data))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -28,7 +29,7 @@ const maxExportRows = 100_000
 func (a *api) registerExport(h huma.API) {
 	o := huma.Operation{
 		OperationID: "export-usage", Path: "/analytics/export", Summary: "Usage of the caller's keys as a file",
-		Description: "The answer of /analytics/usage with complete lists, as JSON, or one of its tables as CSV (RFC 4180). A cell of text that a spreadsheet would take for a formula starts with an apostrophe.",
+		Description: "The answer of /analytics/usage with complete lists, as JSON, or one of its tables as CSV (RFC 4180). A cell of text that a spreadsheet would take for a formula starts with an apostrophe.", Errors: []int{http.StatusNotFound},
 	}
 	if !a.secure(h, &o) {
 		return

@@ -23,7 +23,7 @@ type CreateKeyBody struct {
 	Name        string   `json:"name" required:"false" doc:"What the key is for. At most 100 characters." example:"billing job"`
 	Scopes      []string `json:"scopes" required:"false" doc:"What the key may do, of what the asking key may; a customer's usual scopes if not given." example:"[\"telemetry:write\"]"`
 	Addresses   []string `json:"allowed_addresses" required:"false" doc:"Networks or addresses that the key may be used from, at most 50; everywhere if not given." example:"[\"203.0.113.0/24\"]"`
-	ExpiresAt   string   `json:"expires_at" required:"false" doc:"A time of RFC 3339 at which the key ends; never if not given." example:"2027-01-01T00:00:00Z"`
+	ExpiresAt   string   `json:"expires_at" required:"false" doc:"A time of RFC 3339 at which the key ends; never if not given." example:"2099-01-01T00:00:00Z"`
 	UserID      string   `json:"user_id" required:"false" doc:"The owner, among the users that the caller sees; the caller's own user if not given. An admin's key without it makes a key of the platform." example:"usr_4fX0gYkPz1Qm7tRw2Lbd"`
 	PerHour     int64    `json:"requests_per_hour" required:"false" doc:"Admin only. 0 for no limit." example:"10000"`
 	PerMonth    int64    `json:"requests_per_month" required:"false" doc:"Admin only. 0 for no quota." example:"1000000"`
@@ -34,7 +34,7 @@ type NewKeyOutput struct{ Body NewKey }
 
 // NewKey is a key at the only moment when its secret is known.
 type NewKey struct {
-	APIKey string `json:"api_key" doc:"The key. It is shown this once and cannot be shown again." example:"dk_live_…"`
+	APIKey string `json:"api_key" doc:"The key. It is shown this once and cannot be shown again." example:"dk_live_4fX0gYkPz1Qm7tRw2Lbd9sLq2vZt6Ny31EdJ63"`
 	Key    Key    `json:"key"`
 }
 
@@ -49,7 +49,7 @@ type ChangeKeyBody struct {
 	Name      *string   `json:"name,omitempty" doc:"At most 100 characters." example:"billing job"`
 	Scopes    *[]string `json:"scopes,omitempty" doc:"All scopes that the key is to have, of those that the asking key has." example:"[\"telemetry:write\"]"`
 	Addresses *[]string `json:"allowed_addresses,omitempty" doc:"All networks that the key may be used from; an empty list: everywhere." example:"[\"203.0.113.0/24\"]"`
-	ExpiresAt *string   `json:"expires_at,omitempty" doc:"A time of RFC 3339, or never." example:"2027-01-01T00:00:00Z"`
+	ExpiresAt *string   `json:"expires_at,omitempty" doc:"A time of RFC 3339, or never." example:"2099-01-01T00:00:00Z"`
 	PerHour   *int64    `json:"requests_per_hour,omitempty" doc:"Admin only. For all keys that share the limit; 0 for no limit." example:"10000"`
 	PerMonth  *int64    `json:"requests_per_month,omitempty" doc:"Admin only. For all keys that share the quota; 0 for no quota." example:"1000000"`
 }
@@ -122,6 +122,13 @@ func specOf(ctx context.Context, body *CreateKeyBody) (accounts.KeySpec, error) 
 	id := callerOf(ctx).id
 	addresses, addressErr := parseNetworks(body.Addresses)
 	expires, expiryErr := parseExpiry(body.ExpiresAt)
+	var scopesErr, userErr error
+	if body.UserID != "" && (!anID.MatchString(body.UserID) || !strings.HasPrefix(body.UserID, "usr_")) {
+		userErr = &accounts.FieldError{Field: "user_id", Message: "is not an id, such as usr_ with letters and digits after it"}
+	}
+	if body.Scopes != nil && len(body.Scopes) == 0 { // not the same as none given, which stands for the usual ones
+		scopesErr = &accounts.FieldError{Field: "scopes", Message: "must not be empty; leave the field out for a customer's usual scopes"}
+	}
 	spec := accounts.KeySpec{
 		UserID: body.UserID, Environment: body.Environment, Scopes: body.Scopes, Name: strings.TrimSpace(body.Name),
 		ExpiresAt: expires, Addresses: addresses, PerHour: body.PerHour, PerMonth: body.PerMonth,
@@ -132,7 +139,7 @@ func specOf(ctx context.Context, body *CreateKeyBody) (accounts.KeySpec, error) 
 	if spec.Environment == "" {
 		spec.Environment = id.Environment
 	}
-	return spec, errors.Join(addressErr, expiryErr)
+	return spec, errors.Join(userErr, addressErr, expiryErr, scopesErr)
 }
 
 func changeOf(body *ChangeKeyBody) (accounts.KeyChange, error) {
@@ -148,7 +155,7 @@ func changeOf(body *ChangeKeyBody) (accounts.KeyChange, error) {
 		if *body.ExpiresAt != "never" {
 			expires, errs[1] = parseExpiry(*body.ExpiresAt)
 			if expires.IsZero() && errs[1] == nil {
-				errs[1] = &accounts.FieldError{Field: "expires_at", Message: "must be a time such as 2027-01-01T00:00:00Z, or never"}
+				errs[1] = &accounts.FieldError{Field: "expires_at", Message: "must be a time such as 2099-01-01T00:00:00Z, or never"}
 			}
 		}
 		c.ExpiresAt = &expires
@@ -164,6 +171,9 @@ func parseNetworks(texts []string) ([]netip.Prefix, error) {
 		if addr, addrErr := netip.ParseAddr(text); addrErr == nil && addr.Zone() == "" {
 			network, err = netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()), nil
 		}
+		if err == nil && network.Addr().Is4In6() { // an address is compared as IPv4, which such a network does not hold
+			return nil, &accounts.FieldError{Field: "allowed_addresses", Message: fmt.Sprintf("holds %q; write networks of IPv4 as such, like 203.0.113.0/24", shorten(text))}
+		}
 		if err != nil {
 			return nil, &accounts.FieldError{Field: "allowed_addresses", Message: fmt.Sprintf("holds %q, which is no network such as 203.0.113.0/24 and no address", shorten(text))}
 		}
@@ -178,7 +188,7 @@ func parseExpiry(text string) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil || at.Year() < 2000 || at.Year() > 9999 {
-		return time.Time{}, &accounts.FieldError{Field: "expires_at", Message: "must be a time such as 2027-01-01T00:00:00Z"}
+		return time.Time{}, &accounts.FieldError{Field: "expires_at", Message: "must be a time such as 2099-01-01T00:00:00Z"}
 	}
 	return at.UTC(), nil
 }

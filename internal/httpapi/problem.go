@@ -166,8 +166,9 @@ func writeProblem(w http.ResponseWriter, p *Problem) {
 	_ = json.NewEncoder(w).Encode(p)
 }
 
-// huma makes errors of its own, for bodies that do not fit their schema; their form is a global setting.
+// huma makes errors of its own, for bodies that do not fit their schema; their form, and how it reads names, are global settings.
 func init() {
+	huma.ValidateStrictCasing = true // a name in other letters would pass the schema, and then be ignored
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		k := kindInvalid
 		for _, known := range kinds {

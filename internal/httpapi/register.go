@@ -53,7 +53,7 @@ type RegisterOutput struct{ Body Registered }
 type Registered struct {
 	User         User   `json:"user"`
 	Organization Label  `json:"organization"`
-	APIKey       string `json:"api_key" doc:"The key. It is shown this once and cannot be shown again." example:"dk_test_…"`
+	APIKey       string `json:"api_key" doc:"The key. It is shown this once and cannot be shown again." example:"dk_test_4fX0gYkPz1Qm7tRw2Lbd9sLq2vZt6Ny34S48y6"`
 	Key          Key    `json:"key"`
 	Environment  string `json:"environment" enum:"sandbox,live"`
 }

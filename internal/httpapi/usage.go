@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -23,7 +24,7 @@ type UsageOutput struct{ Body Usage }
 func (a *api) registerUsage(h huma.API) {
 	register(a, h, huma.Operation{
 		OperationID: "get-usage", Path: "/analytics/usage", Summary: "Usage of the caller's keys",
-		Description: "Counts the requests, payments and agents of all keys that the caller sees in an environment, or of those whom it names.",
+		Description: "Counts the requests, payments and agents of all keys that the caller sees in an environment, or of those whom it names.", Errors: []int{http.StatusNotFound},
 	}, func(ctx context.Context, in *UsageInput) (*UsageOutput, error) {
 		top, err := parseTop(in.Top)
 		if err != nil {

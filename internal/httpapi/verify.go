@@ -22,7 +22,7 @@ type VerifyInput struct{ Body VerifyBody }
 
 // VerifyBody is about the calls that a gateway is about to let through.
 type VerifyBody struct {
-	Key         string `json:"key" doc:"The key as it was presented to the gateway." example:"dk_live_…"`
+	Key         string `json:"key" doc:"The key as it was presented to the gateway." example:"dk_live_4fX0gYkPz1Qm7tRw2Lbd9sLq2vZt6Ny31EdJ63"`
 	Environment string `json:"environment" required:"false" doc:"What the calls are for: sandbox or live. Not checked if not given." example:"live"`
 	Scope       string `json:"scope" required:"false" doc:"What the key has to have. Not checked if not given." example:"telemetry:write"`
 	Address     string `json:"client_address" required:"false" doc:"Where the calls come from. Without it a key that is held to some addresses is refused." example:"203.0.113.9"`

@@ -129,7 +129,8 @@ func (g *Registry) RevokeInvitation(ctx context.Context, by access.Actor, organi
 // The update takes the row's lock, so that of two who hold the same token one finds it used up.
 const takeInvitation = `
 UPDATE invitations i SET accepted_at = now() FROM organizations o
-WHERE i.digest = $1 AND i.email_folded = $2 AND i.accepted_at IS NULL AND i.revoked_at IS NULL AND i.expires_at > now() AND o.seq = i.organization
+WHERE i.digest = $1 AND i.email_folded = $2 AND i.accepted_at IS NULL AND i.revoked_at IS NULL AND i.expires_at > now()
+	AND o.seq = i.organization AND o.merged_into IS NULL
 RETURNING o.seq, o.id, o.name, i.role, i.mailed`
 
 // takeInvitation uses an invitation up. Whoever has the token that was sent to an address reads its mail.

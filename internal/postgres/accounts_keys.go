@@ -15,14 +15,15 @@ import (
 // selectKeys has no fingerprint: only a digest of it is stored, which the reader's role may not see.
 const selectKeys = `
 SELECT k.seq, k.id, k.environment, k.scopes, k.name, k.hint, k.created_at, k.expires_at, k.revoked_at, k.allowed_addresses,
-	coalesce((SELECT id FROM api_keys WHERE seq = k.rotated_from), ''),
+	coalesce((SELECT id FROM api_keys WHERE seq = k.rotated_from AND ($1 OR seq = ANY ($2))), ''),
 	a.seq, coalesce(a.requests_per_hour, 0), coalesce(a.requests_per_month, 0), k.last_used,
-	k.claimed_email, k.claimed_organization, k.claimed_metadata, k.claimed_at, k.user_seq, k.organization, ` + userColumns + `
+	k.claimed_email, k.claimed_organization, k.claimed_metadata, k.claimed_at, k.user_seq, k.organization, o.id, o.name, ` + userColumns + `
 FROM api_keys k
 JOIN allowances a ON a.seq = k.allowance
-LEFT JOIN users u ON u.seq = k.user_seq
+LEFT JOIN users u ON u.seq = k.user_seq AND ` + userInView + `
+LEFT JOIN organizations home ON home.seq = u.organization
 LEFT JOIN organizations made_in ON made_in.seq = k.organization
-LEFT JOIN organizations o ON o.seq = coalesce(made_in.merged_into, made_in.seq)
+LEFT JOIN organizations o ON o.seq = coalesce(made_in.merged_into, made_in.seq) AND ` + organizationInView + `
 WHERE ` + keyInView
 
 const listKeys = selectKeys + `
@@ -88,7 +89,7 @@ func (d *deed) findKey(ctx context.Context, keyID string) (found keyRow, err err
 // keyRow is a row of selectKeys.
 type keyRow struct {
 	accounts.Key
-	owner                     *accounts.User // nil for the platform's own keys
+	owner                     *accounts.User // nil for the platform's own keys, and when the owner is not in view
 	seq                       int32
 	userSeq, organizationMade *int32
 }
@@ -96,12 +97,12 @@ type keyRow struct {
 func scanKey(row pgx.Row) (keyRow, error) {
 	var k keyRow
 	var expires, revoked, used, claimedAt *time.Time
-	var claimedEmail, claimedOrganization *string
+	var claimedEmail, claimedOrganization, organizationID, organizationName *string
 	var metadata []byte
 	var u userRow
 	err := row.Scan(append([]any{&k.seq, &k.KeyID, &k.Environment, &k.Scopes, &k.Name, &k.Hint, &k.CreatedAt, &expires, &revoked, &k.Addresses,
 		&k.RotatedFrom, &k.Allowance.ID, &k.Allowance.PerHour, &k.Allowance.PerMonth, &used,
-		&claimedEmail, &claimedOrganization, &metadata, &claimedAt, &k.userSeq, &k.organizationMade}, u.places()...)...)
+		&claimedEmail, &claimedOrganization, &metadata, &claimedAt, &k.userSeq, &k.organizationMade, &organizationID, &organizationName}, u.places()...)...)
 	if err != nil {
 		return k, err
 	}
@@ -112,7 +113,7 @@ func scanKey(row pgx.Row) (keyRow, error) {
 	}
 	k.Claimed.Email, k.Claimed.Organization, k.Claimed.At = text(claimedEmail), text(claimedOrganization), utc(claimedAt)
 	k.CreatedAt, k.ExpiresAt, k.RevokedAt, k.LastUsedAt = k.CreatedAt.UTC(), utc(expires), utc(revoked), utc(used)
-	k.OrganizationID, k.OrganizationName, k.Confirmed = text(u.organizationID), text(u.organizationName), true
+	k.OrganizationID, k.OrganizationName, k.Confirmed = text(organizationID), text(organizationName), k.userSeq == nil
 	if k.owner = u.user(); k.owner != nil {
 		k.UserID, k.UserEmail, k.Confirmed = k.owner.ID, k.owner.Email, !k.owner.ConfirmedAt.IsZero()
 	}

@@ -32,6 +32,9 @@ func (g *Registry) CreateKey(ctx context.Context, by access.Actor, spec accounts
 			if o, err = d.findOwner(ctx, spec.UserID); err != nil {
 				return err
 			}
+			if err := d.maySpeakFor(ctx, o); err != nil {
+				return err
+			}
 		}
 		allowance, err := d.allowanceFor(ctx, spec)
 		if err != nil {
@@ -48,6 +51,22 @@ func (g *Registry) CreateKey(ctx context.Context, by access.Actor, spec accounts
 		return nil, fmt.Errorf("cannot create a key: %w", err)
 	}
 	return key, nil
+}
+
+const keysElsewhere = `SELECT EXISTS (SELECT FROM api_keys WHERE user_seq = $1 AND NOT seq = ANY ($2))`
+
+// maySpeakFor keeps an actor from getting hold of a key that sees more than its own. A user's key sees all that the user's
+// keys did, in other organisations too, which the admin of one has nothing to do with.
+func (d *deed) maySpeakFor(ctx context.Context, o owner) error {
+	bound := d.by.Bound()
+	if bound == nil || bound.UserID == o.user.ID {
+		return nil
+	}
+	var elsewhere bool
+	if err := d.QueryRow(ctx, keysElsewhere, o.seq, d.keys).Scan(&elsewhere); err != nil || !elsewhere {
+		return err
+	}
+	return &accounts.ForbiddenError{Message: "the user has keys outside the organisation, which a new key of the user would see; the user can make it"}
 }
 
 const insertAllowance = `INSERT INTO allowances (requests_per_hour, requests_per_month) VALUES (nullif($1, 0), nullif($2, 0)) RETURNING seq`
@@ -108,7 +127,7 @@ func (g *Registry) ChangeKey(ctx context.Context, by access.Actor, keyID string,
 	}
 	var changed keyRow
 	err := g.do(ctx, by, func(d *deed) error {
-		k, err := d.findKey(ctx, keyID)
+		k, err := d.lockKey(ctx, keyID)
 		if err != nil {
 			return err
 		}

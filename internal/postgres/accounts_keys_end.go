@@ -28,8 +28,14 @@ func (g *Registry) RotateKey(ctx context.Context, by access.Actor, keyID string,
 			return err
 		}
 		o := owner{organization: old.organizationMade}
-		if old.UserID != "" { // the new key is made in the organisation that its owner belongs to now
+		if old.userSeq != nil { // the new key is made in the organisation that its owner belongs to now
+			if old.owner == nil {
+				return &accounts.ForbiddenError{Message: "the key's owner has left the organisation, which may only change or revoke the key"}
+			}
 			if o, err = d.findOwner(ctx, old.UserID); err != nil {
+				return err
+			}
+			if err := d.maySpeakFor(ctx, o); err != nil {
 				return err
 			}
 		}

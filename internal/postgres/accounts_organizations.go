@@ -12,8 +12,8 @@ import (
 
 const (
 	selectOrganizations = `
-SELECT o.seq, o.id, o.name, coalesce((SELECT id FROM organizations WHERE seq = o.merged_into), ''), o.created_at,
-	(SELECT count(*) FROM users WHERE organization = o.seq)
+SELECT o.seq, o.id, o.name, coalesce((SELECT id FROM organizations WHERE seq = o.merged_into AND ($1 OR seq = $4)), ''), o.created_at,
+	(SELECT count(*) FROM users u WHERE u.organization = o.seq AND ` + userInView + `)
 FROM organizations o
 WHERE ` + organizationInView
 	listOrganizations = selectOrganizations + `

@@ -6,8 +6,8 @@ import (
 	"github.com/disco-platform/mirrorball/internal/accounts"
 )
 
-// userColumns are of users u and organizations o, both of which may be missing.
-const userColumns = `u.id, u.email, u.name, u.role, u.email_confirmed_at, u.use_case, u.expected_volume, u.created_at, o.id, o.name`
+// userColumns are of users u and their organizations home, both of which may be missing.
+const userColumns = `u.id, u.email, u.name, u.role, u.email_confirmed_at, u.use_case, u.expected_volume, u.created_at, home.id, home.name`
 
 // userRow is a row of userColumns.
 type userRow struct {

@@ -12,11 +12,11 @@ import (
 
 const (
 	selectUsers = `
-SELECT u.seq, o.seq, ` + userColumns + `
-FROM users u JOIN organizations o ON o.seq = u.organization
+SELECT u.seq, home.seq, ` + userColumns + `
+FROM users u JOIN organizations home ON home.seq = u.organization
 WHERE ` + userInView
 	listUsers = selectUsers + `
-	AND ($5 = '' OR o.id = $5) AND ($6 = '' OR u.email_folded = $6) AND u.seq > $7
+	AND ($5 = '' OR home.id = $5) AND ($6 = '' OR u.email_folded = $6) AND u.seq > $7
 ORDER BY u.seq LIMIT $8`
 	oneUser = selectUsers + `
 	AND u.id = $5`
@@ -101,7 +101,7 @@ func (g *Registry) ChangeUser(ctx context.Context, by access.Actor, userID strin
 		return nil, err
 	}
 	if c.Confirmed != nil && by.Bound() != nil {
-		return nil, &accounts.FieldError{Field: "confirmed", Message: "is set by the platform's admins only; others confirm an address with the token that is sent to it"}
+		return nil, &accounts.FieldError{Field: "email_confirmed", Message: "is set by the platform's admins only; others confirm an address with the token that is sent to it"}
 	}
 	var changed owner
 	err := g.do(ctx, by, func(d *deed) error {

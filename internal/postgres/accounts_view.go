@@ -18,12 +18,12 @@ type seen struct {
 	open bool
 }
 
-// Which keys are in a view, and the organisation that they belong to today. A key may have been made in an organisation that
-// has become another name for it.
+// Which keys are in a view, and the organisation that their user belongs to today, which may not be the one that a key was made
+// in: the user has left it, or it has become another name for the one that it went into.
 const (
 	viewOfKey = `
-SELECT ARRAY[k.seq], coalesce(o.merged_into, o.seq, 0)
-FROM api_keys k LEFT JOIN organizations o ON o.seq = k.organization WHERE k.id = $1`
+SELECT ARRAY[k.seq], coalesce(u.organization, o.merged_into, o.seq, 0)
+FROM api_keys k LEFT JOIN users u ON u.seq = k.user_seq LEFT JOIN organizations o ON o.seq = k.organization WHERE k.id = $1`
 	viewOfUser = `
 SELECT ARRAY(SELECT seq FROM api_keys WHERE user_seq = u.seq AND (environment = 'sandbox' OR NOT $2)), u.organization
 FROM users u WHERE u.id = $1`
@@ -67,10 +67,11 @@ func (s *seen) scope() Scope {
 
 // Conditions that hold for the rows in view: the first of the two locks on a tenant's data. Row-level security is the second.
 // Their parameters are open, keys, members and organization, as [seen.args] gives them; each names all four, so that all
-// statements can be given the same.
+// statements can be given the same. What a row in view refers to may be out of view, and has to be looked at again: the key that
+// another replaces, the owner of a key who has left, the organisation that another was merged into.
 const (
 	keyInView          = `($1::boolean OR (k.seq = ANY ($2::int[]) AND $3::boolean IS NOT NULL AND $4::int IS NOT NULL))`
-	userInView         = `($1::boolean OR u.seq IN (SELECT user_seq FROM api_keys WHERE seq = ANY ($2::int[])) OR ($3::boolean AND u.organization = $4::int))`
+	userInView         = `($1::boolean OR CASE WHEN $3::boolean THEN u.organization = $4::int ELSE u.seq IN (SELECT user_seq FROM api_keys WHERE seq = ANY ($2::int[])) END)`
 	organizationInView = `($1::boolean OR (o.seq = $4::int AND $3::boolean IS NOT NULL) OR o.seq IN (SELECT organization FROM api_keys WHERE seq = ANY ($2::int[])))`
 	invitationInView   = `($1::boolean OR ($3::boolean AND i.organization = $4::int AND $2::int[] IS NOT NULL))`
 )

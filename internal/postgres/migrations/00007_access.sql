@@ -149,13 +149,14 @@ CREATE POLICY reader ON refused_calls FOR SELECT TO mirrorball_reader USING (
 ALTER TABLE confirmations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE allowance_hours ENABLE ROW LEVEL SECURITY;
 
--- Users and organisations are seen with their keys. An organisation's admin (organization) also sees members who have no key.
--- A key's organisation may be another name for the one that it went into (own_organization).
+-- Users and organisations are seen with their keys. An organisation's admin (organization) sees its members, those without a key
+-- too, and not those who have left it, whose keys stay. A key's organisation may be another name for the one that it went into
+-- (own_organization).
 DROP POLICY reader ON users;
 CREATE POLICY reader ON users FOR SELECT TO mirrorball_reader USING (
     (SELECT current_setting('mirrorball.all', true)) = 'on'
-    OR seq IN (SELECT user_seq FROM api_keys)
-    OR organization = (SELECT nullif(current_setting('mirrorball.organization', true), ''))::int);
+    OR CASE WHEN (SELECT nullif(current_setting('mirrorball.organization', true), '')) IS NULL THEN seq IN (SELECT user_seq FROM api_keys)
+       ELSE organization = (SELECT nullif(current_setting('mirrorball.organization', true), ''))::int END);
 DROP POLICY reader ON organizations;
 CREATE POLICY reader ON organizations FOR SELECT TO mirrorball_reader USING (
     (SELECT current_setting('mirrorball.all', true)) = 'on'
