@@ -107,22 +107,13 @@ func (db *DB) existingPartitions(ctx context.Context) ([]string, error) {
 // a policy of its own, a reader that names it sees nothing.
 func (db *DB) createPartition(ctx context.Context, p partition) error {
 	create := fmt.Sprintf(`
-		CREATE TABLE %[2]s (LIKE %[1]s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE) %[5]s;
+		CREATE TABLE %[2]s (LIKE %[1]s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE);
 		ALTER TABLE %[2]s ENABLE ROW LEVEL SECURITY;
 		ALTER TABLE %[1]s ATTACH PARTITION %[2]s FOR VALUES FROM ('%[3]s') TO ('%[4]s')`,
-		p.parent, p.name, p.start.Format(time.RFC3339), p.end.Format(time.RFC3339), p.options())
+		p.parent, p.name, p.start.Format(time.RFC3339), p.end.Format(time.RFC3339))
 	return pgx.BeginFunc(ctx, db.ingest, func(tx pgx.Tx) error {
 		return execScript(ctx, tx.Conn().PgConn(), create)
 	})
-}
-
-// options have rows that are only added be marked as visible to all soon after: before the next checkpoint that costs 61 bytes of
-// log for a page, after it the whole page. By default autovacuum waits until a fifth has been added.
-func (p partition) options() string {
-	if p.parent == "audit_logs" {
-		return "WITH (autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 100000)"
-	}
-	return ""
 }
 
 // execScript runs statements that carry no values of others.
