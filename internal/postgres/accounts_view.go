@@ -42,7 +42,8 @@ type rowQuerier interface {
 // seenBy looks a view up, as the owner of the tables. A view of what does not exist holds nothing.
 func seenBy(ctx context.Context, q rowQuerier, v access.View) (seen, error) {
 	s := seen{all: v.All, members: v.OrganizationID != "", keys: []int32{}, open: v.All || firstLockIsOpen(ctx)}
-	statement, args := "", []any{}
+	var statement string
+	var args []any
 	switch {
 	case v.All:
 		return s, nil
