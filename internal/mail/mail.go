@@ -55,6 +55,7 @@ type Outbox struct {
 	log     *zap.Logger
 	waiting chan *gomail.Msg
 	retry   time.Duration
+	line    line
 }
 
 // NewOutbox makes an outbox; Run sends what is put in it.
@@ -74,11 +75,14 @@ func NewOutbox(c Config, log *zap.Logger) (*Outbox, error) {
 	if c.Username != "" {
 		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(c.Username), gomail.WithPassword(c.Password))
 	}
-	client, err := gomail.NewClient(c.Host, options...)
-	if err != nil {
+	o := &Outbox{from: c.From, log: log, waiting: make(chan *gomail.Msg, maxWaiting), retry: retryAfter}
+	if c.TLS != "implicit" { // go-mail gives a password only to a line that it has made secure itself
+		options = append(options, gomail.WithDialContextFunc(o.line.dial))
+	}
+	if o.client, err = gomail.NewClient(c.Host, options...); err != nil {
 		return nil, fmt.Errorf("cannot use the SMTP server: %w", err)
 	}
-	return &Outbox{client: client, from: c.From, log: log, waiting: make(chan *gomail.Msg, maxWaiting), retry: retryAfter}, nil
+	return o, nil
 }
 
 // trust is how the server's certificate is checked.
@@ -119,8 +123,9 @@ func (o *Outbox) Send(to, subject, text string) {
 	}
 }
 
-// Run sends until ctx ends. What waits then is given up.
+// Run sends until ctx ends, once. What waits then is given up.
 func (o *Outbox) Run(ctx context.Context) {
+	defer context.AfterFunc(ctx, o.line.hangUp)()
 	for {
 		select {
 		case <-ctx.Done():
