@@ -64,6 +64,8 @@ type SMTPConfig struct {
 	From string `mapstructure:"from"`
 	// TLS is "mandatory" (default), "opportunistic", "implicit" or "none".
 	TLS string `mapstructure:"tls"`
+	// CAFile has certificates in PEM that are trusted besides the machine's. Default: none.
+	CAFile string `mapstructure:"ca_file"`
 
 	_ struct{}
 }
@@ -127,7 +129,7 @@ func (r *RegistrationConfig) check() []error {
 }
 
 func (s *SMTPConfig) config() mail.Config {
-	return mail.Config{Host: s.Host, Port: s.Port, Username: s.Username, Password: string(s.Password), From: s.From, TLS: s.TLS}
+	return mail.Config{Host: s.Host, Port: s.Port, Username: s.Username, Password: string(s.Password), From: s.From, TLS: s.TLS, CAFile: s.CAFile}
 }
 
 func inSection(section string, err error) error {

@@ -7,7 +7,11 @@ package mail
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
@@ -24,6 +28,8 @@ type Config struct {
 	From string
 	// TLS is "mandatory" (STARTTLS or nothing), "opportunistic", "implicit" (TLS from the first byte) or "none".
 	TLS string
+	// CAFile has certificates that are trusted besides the machine's, in PEM; empty: none.
+	CAFile string
 }
 
 // Modes of Config.TLS.
@@ -49,26 +55,53 @@ type Outbox struct {
 	log     *zap.Logger
 	waiting chan *gomail.Msg
 	retry   time.Duration
+	line    line
 }
 
 // NewOutbox makes an outbox; Run sends what is put in it.
 func NewOutbox(c Config, log *zap.Logger) (*Outbox, error) {
-	tls, ok := tlsOptions[cmp.Or(c.TLS, "mandatory")]
+	mode, ok := tlsOptions[cmp.Or(c.TLS, "mandatory")]
 	if !ok {
 		return nil, fmt.Errorf("`tls` is %q: it must be mandatory, opportunistic, implicit or none", c.TLS)
 	}
 	if err := gomail.NewMsg().From(c.From); err != nil {
 		return nil, fmt.Errorf("`from` is %q, which is no address such as mirrorball@example.com", c.From)
 	}
-	options := []gomail.Option{gomail.WithPort(c.Port), tls, gomail.WithTimeout(sendTimeout)}
+	trusted, err := trust(c)
+	if err != nil {
+		return nil, err
+	}
+	options := []gomail.Option{gomail.WithPort(c.Port), mode, gomail.WithTLSConfig(trusted), gomail.WithTimeout(sendTimeout)}
 	if c.Username != "" {
 		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(c.Username), gomail.WithPassword(c.Password))
 	}
-	client, err := gomail.NewClient(c.Host, options...)
-	if err != nil {
+	o := &Outbox{from: c.From, log: log, waiting: make(chan *gomail.Msg, maxWaiting), retry: retryAfter}
+	if c.TLS != "implicit" { // go-mail gives a password only to a line that it has made secure itself
+		options = append(options, gomail.WithDialContextFunc(o.line.dial))
+	}
+	if o.client, err = gomail.NewClient(c.Host, options...); err != nil {
 		return nil, fmt.Errorf("cannot use the SMTP server: %w", err)
 	}
-	return &Outbox{client: client, from: c.From, log: log, waiting: make(chan *gomail.Msg, maxWaiting), retry: retryAfter}, nil
+	return o, nil
+}
+
+// trust is how the server's certificate is checked.
+func trust(c Config) (*tls.Config, error) {
+	t := &tls.Config{ServerName: c.Host, MinVersion: tls.VersionTLS12}
+	if c.CAFile == "" {
+		return t, nil
+	}
+	text, err := os.ReadFile(c.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read `ca_file`: %w", err)
+	}
+	if t.RootCAs, err = x509.SystemCertPool(); err != nil {
+		t.RootCAs = x509.NewCertPool()
+	}
+	if !t.RootCAs.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("`ca_file` %s holds no certificate in PEM", c.CAFile)
+	}
+	return t, nil
 }
 
 // Send puts a message in the outbox and returns at once. An address that no mail can go to, and a full outbox, are
@@ -90,8 +123,9 @@ func (o *Outbox) Send(to, subject, text string) {
 	}
 }
 
-// Run sends until ctx ends. What waits then is given up.
+// Run sends until ctx ends, once. What waits then is given up.
 func (o *Outbox) Run(ctx context.Context) {
+	defer context.AfterFunc(ctx, o.line.hangUp)()
 	for {
 		select {
 		case <-ctx.Done():
@@ -125,7 +159,8 @@ func (o *Outbox) deliver(ctx context.Context, m *gomail.Msg) {
 
 // cause is what went wrong without the server's words, which may repeat an address.
 func cause(err error) string {
-	if send, ok := err.(*gomail.SendError); ok {
+	var send *gomail.SendError
+	if errors.As(err, &send) {
 		return send.Reason.String()
 	}
 	return fmt.Sprintf("the SMTP server cannot be reached (%T)", err)
