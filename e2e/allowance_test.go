@@ -13,7 +13,7 @@ import (
 )
 
 // hourlyLimit is what the keys of these tests may make in an hour, 16 callers at a time.
-const hourlyLimit, callers = 1000, 16
+const hourlyLimit, callers = int64(1000), 16
 
 // One collector grants exactly the limit, to those who verify the key and to those who call the API with it together.
 func TestHourlyLimitOnOneCollector(t *testing.T) {
