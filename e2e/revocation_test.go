@@ -53,7 +53,7 @@ func TestRevokedKeysAreRefused(t *testing.T) {
 	})
 	t.Run("listeners are ended again and again", func(t *testing.T) {
 		stop := repeatedly(t, 700*time.Millisecond, func() {
-			c.collectors[0].change(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'`)
+			c.collectors[0].change(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mirrorball listen'`)
 		})
 		defer stop()
 		c.requireRefused(t, sized(24, 1000), 4, time.Second, all)

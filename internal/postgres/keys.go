@@ -127,7 +127,9 @@ func every(interval time.Duration, f func()) (stop func()) {
 func (s *KeyStore) listen(ctx context.Context) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, s.db.read.Config().ConnConfig)
+	config := s.db.read.Config().ConnConfig
+	config.RuntimeParams["application_name"] = "mirrorball listen" // for who looks at pg_stat_activity
+	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("cannot connect to listen for changes of keys: %w", public(err))
 	}
