@@ -98,7 +98,7 @@ func (c *collector) post(port, path, contentType, key string, body []byte) (int,
 	if key != "" {
 		req.Header.Set("Authorization", "Bearer "+key)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := httpClient.Do(req)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -9,6 +9,7 @@
 #   BENCH_AWAY     for how long Postgres is away, 2m (10s below a million events)
 #   BENCH_DATA     where the server's files go, /var/tmp: not a memory file system, which would make fsync free
 #   BENCH_CONFIG   collector configurations to merge over examples/local.yaml, separated by spaces
+#   BENCH_ONLY     verifications: POST /keys/verify alone, in a minute; bench/results.json stays as it is
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

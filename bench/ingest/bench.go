@@ -24,11 +24,27 @@ type bench struct {
 	adminKey, platformKey string
 }
 
-// run measures everything. A phase that fails leaves its figures out and does not stop the others.
-func (b *bench) run(ctx context.Context) error {
-	if err := b.prepare(ctx); err != nil {
+// all measures what the plan asks for.
+func (b *bench) all(ctx context.Context) error {
+	err := b.prepare(ctx)
+	switch {
+	case b.plan.only == onlyVerifications && err == nil:
+		return b.verifications(ctx)
+	case b.plan.only == onlyVerifications:
 		return err
+	case err != nil:
+		return errors.Join(err, b.libraries(ctx))
 	}
+	return errors.Join(b.run(ctx), b.verifications(ctx), b.libraries(ctx))
+}
+
+// verifications are measured with a collector that has nothing else to do.
+func (b *bench) verifications(ctx context.Context) error {
+	return b.withCollector(ctx, func(r *collecting) error { return r.verifications(ctx) })
+}
+
+// run measures ingest. A phase that fails leaves its figures out and does not stop the others.
+func (b *bench) run(ctx context.Context) error {
 	connections, err := b.chooseConnections(ctx)
 	if err != nil {
 		return err

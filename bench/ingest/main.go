@@ -61,7 +61,7 @@ func run() (err error) {
 	}
 	log.Print(machine)
 	began := time.Now()
-	failed := errors.Join(b.run(ctx), b.libraries(ctx))
+	failed := b.all(ctx)
 	switch {
 	case uninterrupted.Err() != nil: // the results of an earlier run stay
 		return context.Cause(uninterrupted)
@@ -73,6 +73,9 @@ func run() (err error) {
 	if err := b.report.print(os.Stdout); err != nil {
 		return err
 	}
+	if p.only != "" {
+		return failed // the results of a whole run stay
+	}
 	return errors.Join(failed, b.report.save("bench/results.json"))
 }
 
@@ -82,7 +85,7 @@ func planFromEnvironment() (plan, error) {
 	senders, err3 := number("BENCH_SENDERS", 64)
 	rounds, err4 := number("BENCH_ROUNDS", 3)
 	away, err5 := time.ParseDuration(cmp.Or(os.Getenv("BENCH_AWAY"), "2m"))
-	p := plan{events: events, keys: keys, senders: senders, rounds: rounds, away: away}
+	p := plan{events: events, keys: keys, senders: senders, rounds: rounds, away: away, only: os.Getenv("BENCH_ONLY")}
 	return p, errors.Join(err1, err2, err3, err4, err5, p.check())
 }
 

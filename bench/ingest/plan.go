@@ -12,6 +12,9 @@ const spansPerRequest = 512
 // costs, so it is the same whatever the number of events.
 const step = 30 * 24 * time.Hour / 20_000_000
 
+// onlyVerifications is the value of BENCH_ONLY that leaves out everything else.
+const onlyVerifications = "verifications"
+
 // plan says how much of what is measured. All counts follow from the number of events of one measured run.
 type plan struct {
 	events  int
@@ -19,6 +22,7 @@ type plan struct {
 	senders int
 	rounds  int
 	away    time.Duration // for how long Postgres is away
+	only    string        // the one part to run, onlyVerifications; all if empty
 }
 
 func (p plan) check() error {
@@ -29,6 +33,8 @@ func (p plan) check() error {
 		return fmt.Errorf("BENCH_KEYS is %d: at least %d are needed", p.keys, profiles)
 	case p.senders < 1 || p.rounds < 1 || p.away < 0:
 		return fmt.Errorf("BENCH_SENDERS, BENCH_ROUNDS and BENCH_AWAY must be positive")
+	case p.only != "" && p.only != onlyVerifications:
+		return fmt.Errorf("BENCH_ONLY is %q: it must be %s, or not be set", p.only, onlyVerifications)
 	}
 	return nil
 }
@@ -49,6 +55,14 @@ func (p plan) half(eventsPerSecond float64) int {
 
 // questions is how often the API is asked for a customer's usage.
 func (p plan) questions() int { return min(p.events/200, 2000) }
+
+// askFor is for how long verifications are asked for in a round.
+func (p plan) askFor() time.Duration {
+	if p.events < 1_000_000 {
+		return time.Second
+	}
+	return 5 * time.Second
+}
 
 // benchtime is for how long each Go benchmark runs.
 func (p plan) benchtime() time.Duration {

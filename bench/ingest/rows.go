@@ -41,6 +41,12 @@ var rows = []row{
 	because("visible_p50", "send to visible at half load, p50", "ms"),
 	because("usage_p50", "GET /analytics/usage, p50", "ms"),
 	because("platform_p50", "GET /analytics/platform, p50", "ms"),
+	because("verify_rate", "POST /keys/verify, 32 connections", "requests/s"),
+	because("verify_p50", "the same, p50", "ms"),
+	because("verify_p99", "the same, p99", "ms"),
+	because("page_rate", "front page of the same server, 32 connections", "requests/s"),
+	because("page_p99", "the same, p99", "ms"),
+	because("verify_ratio", "POST /keys/verify ÷ front page, requests/s", "ratio"),
 	because("retries_postgres_away", "requests repeated while Postgres was away", "requests"),
 }
 

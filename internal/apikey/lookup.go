@@ -8,14 +8,29 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// question is what the store is asked.
+type question struct {
+	f Fingerprint
+	// stranger says that a caller presents the key, and that the store has not named it before. It may be a guess.
+	stranger bool
+}
+
+// flight is the name under which callers wait together. A stranger may be turned away, with which nobody else is to share.
+func (q *question) flight() string {
+	if q.stranger {
+		return "?" + string(q.f[:])
+	}
+	return string(q.f[:])
+}
+
 // lookUp asks the store about a key, together with all callers that wait for the same one. The question outlives
 // a caller that gives up, for the others' sake.
-func (v *Verifier) lookUp(ctx context.Context, f Fingerprint) (*Identity, error) {
+func (v *Verifier) lookUp(ctx context.Context, q *question) (*Identity, error) {
 	for {
 		if v.resting() {
 			return nil, ErrUnavailable
 		}
-		answer := v.flights.DoChan(string(f[:]), func() (any, error) { return v.question(f) })
+		answer := v.flights.DoChan(q.flight(), func() (any, error) { return v.question(q) })
 		select {
 		case <-ctx.Done():
 			return nil, ErrUnavailable
@@ -68,7 +83,7 @@ func (v *Verifier) ByFingerprints(ctx context.Context, ids map[Fingerprint]*Iden
 }
 
 // question asks the store once and remembers the answer.
-func (v *Verifier) question(f Fingerprint) (*entry, error) {
+func (v *Verifier) question(q *question) (*entry, error) {
 	if !v.enter() {
 		return nil, ErrUnavailable
 	}
@@ -76,13 +91,26 @@ func (v *Verifier) question(f Fingerprint) (*entry, error) {
 	ctx, cancel := context.WithTimeout(v.closed, v.config.LookUpTimeout)
 	defer cancel()
 
+	slots := v.slots
+	if q.stranger {
+		if !v.strangers.queue() {
+			return nil, ErrUnavailable
+		}
+		defer v.strangers.leave()
+		slots = v.strangers.slots
+	}
 	select {
-	case v.slots <- struct{}{}:
-		defer func() { <-v.slots }()
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
 	case <-ctx.Done():
 		return nil, ErrUnavailable // busy, which says nothing about the store
 	}
+	return v.answer(ctx, q)
+}
 
+// answer is what the store says now.
+func (v *Verifier) answer(ctx context.Context, q *question) (*entry, error) {
+	f := q.f
 	e := &entry{epoch: v.epoch.Load(), asked: v.now()}
 	changes := v.changes.Load()
 	id, err := v.store.LookUp(ctx, f)
@@ -94,6 +122,9 @@ func (v *Verifier) question(f Fingerprint) (*entry, error) {
 	case errors.Is(err, ErrUnknown):
 		v.unknown.Set(f, e)
 		v.known.Invalidate(f)
+		if q.stranger {
+			v.strangers.guessed()
+		}
 	default:
 		if v.closed.Err() == nil {
 			v.failedAt.Store(int64(v.now()))

@@ -32,8 +32,14 @@ type Config struct {
 	LookUpTimeout time.Duration
 	// RetryAfter is how long the store is left alone after it failed to answer, default 500 ms.
 	RetryAfter time.Duration
-	// MaxLookUps bounds the questions to the store at one time, default 16.
+	// MaxLookUps bounds the questions to the store at one time, default 16, strangers' apart.
 	MaxLookUps int
+	// MaxStrangers bounds the questions at one time about keys that callers present and that the store has not named
+	// before, default 4: less than it takes to keep others from the store's connections.
+	MaxStrangers int
+	// MaxGuesses is how many keys that nobody registered may come at once, and in each ten seconds, default 1,000. While
+	// more do, at most 8 strangers at a time wait for MaxStrangers, and others get ErrUnavailable at once.
+	MaxGuesses int
 }
 
 func (c Config) withDefaults() Config {
@@ -46,6 +52,8 @@ func (c Config) withDefaults() Config {
 		LookUpTimeout: cmp.Or(c.LookUpTimeout, 2*time.Second),
 		RetryAfter:    cmp.Or(c.RetryAfter, 500*time.Millisecond),
 		MaxLookUps:    cmp.Or(c.MaxLookUps, 16),
+		MaxStrangers:  cmp.Or(c.MaxStrangers, 4),
+		MaxGuesses:    cmp.Or(c.MaxGuesses, 1000),
 	}
 }
 
@@ -61,12 +69,13 @@ type Verifier struct {
 	// single keys that changed.
 	epoch, changes atomic.Uint64
 
-	flights singleflight.Group
-	slots   chan struct{} // one for each look-up under way
-	running sync.WaitGroup
-	closed  context.Context
-	close   context.CancelFunc
-	mu      sync.Mutex // orders running.Add before running.Wait
+	flights   singleflight.Group
+	slots     chan struct{} // one for each look-up under way
+	strangers strangers
+	running   sync.WaitGroup
+	closed    context.Context
+	close     context.CancelFunc
+	mu        sync.Mutex // orders running.Add before running.Wait
 
 	// failedAt is when the store failed to answer, in nanoseconds after started; 0 means that it answers.
 	failedAt atomic.Int64
@@ -93,6 +102,7 @@ func NewVerifier(store Store, config Config) *Verifier {
 		unknown: newCache(config.MaxUnknown),
 		slots:   make(chan struct{}, config.MaxLookUps),
 	}
+	v.strangers = newStrangers(&config)
 	v.closed, v.close = context.WithCancel(context.Background())
 	return v
 }
@@ -123,7 +133,7 @@ func (v *Verifier) ByFingerprint(ctx context.Context, f Fingerprint) (*Identity,
 	if id, ok := v.remembered(f, v.config.RefreshAfter); ok {
 		return id, nil
 	}
-	return v.ask(ctx, f, v.config.RefreshAfter, true)
+	return v.ask(ctx, &question{f: f}, v.config.RefreshAfter, true)
 }
 
 func (v *Verifier) verify(ctx context.Context, raw string, maxAge time.Duration, stale bool) (*Identity, error) {
@@ -139,7 +149,7 @@ func (v *Verifier) verify(ctx context.Context, raw string, maxAge time.Duration,
 			return nil, err
 		}
 		var err error
-		if id, err = v.ask(ctx, f, maxAge, stale); err != nil {
+		if id, err = v.ask(ctx, &question{f, true}, maxAge, stale); err != nil {
 			return nil, err
 		}
 	}
@@ -165,15 +175,19 @@ func (v *Verifier) outdated(e *entry) bool {
 }
 
 // ask looks a key up, or waits for another caller's look-up of it.
-func (v *Verifier) ask(ctx context.Context, f Fingerprint, maxAge time.Duration, stale bool) (*Identity, error) {
-	if e, ok := v.unknown.GetIfPresent(f); ok && v.fresh(e, min(maxAge, v.config.UnknownFor)) {
+func (v *Verifier) ask(ctx context.Context, q *question, maxAge time.Duration, stale bool) (*Identity, error) {
+	if e, ok := v.unknown.GetIfPresent(q.f); ok && v.fresh(e, min(maxAge, v.config.UnknownFor)) {
 		return nil, ErrUnknown
 	}
-	id, err := v.lookUp(ctx, f)
+	if q.stranger {
+		_, seen := v.known.GetIfPresent(q.f)
+		q.stranger = !seen
+	}
+	id, err := v.lookUp(ctx, q)
 	if err == nil || errors.Is(err, ErrUnknown) || !stale {
 		return id, err
 	}
-	if e, ok := v.known.GetIfPresent(f); ok {
+	if e, ok := v.known.GetIfPresent(q.f); ok {
 		return e.id, nil
 	}
 	return nil, err

@@ -73,20 +73,25 @@ func (s *KeyStore) LookUp(ctx context.Context, f apikey.Fingerprint) (*apikey.Id
 // keyChannel is notified by triggers with the digest of a key, in hex, when the key or what belongs to its identity changes.
 const keyChannel = "mirrorball_keys"
 
-// heartbeat is how long a silent connection is trusted: one that is cut without a sign (a firewall that forgot it) is
-// noticed after that time, and everything is then looked up again.
-const heartbeat = 4 * time.Second
+// A connection that is cut without a sign (a firewall that forgot it) hides revocations. After quiet without a notice the server
+// is asked whether it is still there, and without an answer for deaf everything is looked up again: together less than the second
+// after which a revoked key is to be refused. A server that is only slow costs a look-up of each key that is used.
+const (
+	quiet = 200 * time.Millisecond
+	deaf  = 600 * time.Millisecond
+	// connectTimeout bounds one try to listen again.
+	connectTimeout = 4 * time.Second
+)
 
 // Watch implements apikey.Store. It listens on a connection of its own, which belongs to no pool.
 func (s *KeyStore) Watch(ctx context.Context, changed func(*apikey.Fingerprint)) error {
-	conn, err := pgx.ConnectConfig(ctx, s.db.read.Config().ConnConfig)
+	listening := every(deaf, func() { changed(nil) })
+	conn, err := s.listen(ctx)
+	listening()
 	if err != nil {
-		return fmt.Errorf("cannot connect to listen for changes of keys: %w", public(err))
+		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, "LISTEN "+keyChannel); err != nil {
-		return fmt.Errorf("cannot listen for changes of keys: %w", public(err))
-	}
+	defer hangUp(conn)
 	changed(nil) // what changed before LISTEN went unheard
 	for {
 		notice, err := waitForNotice(ctx, conn)
@@ -100,9 +105,51 @@ func (s *KeyStore) Watch(ctx context.Context, changed func(*apikey.Fingerprint))
 	}
 }
 
+// every calls f at intervals, until the function that it returns is called, which waits for a call under way.
+func every(interval time.Duration, f func()) (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	turn := time.NewTicker(interval)
+	go func() {
+		defer close(ended)
+		defer turn.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-turn.C:
+				f()
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
+}
+
+func (s *KeyStore) listen(ctx context.Context) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	config := s.db.read.Config().ConnConfig
+	config.RuntimeParams["application_name"] = "mirrorball listen" // for who looks at pg_stat_activity
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("cannot connect to listen for changes of keys: %w", public(err))
+	}
+	if _, err := conn.Exec(ctx, "LISTEN "+keyChannel); err != nil {
+		hangUp(conn)
+		return nil, fmt.Errorf("cannot listen for changes of keys: %w", public(err))
+	}
+	return conn, nil
+}
+
+// hangUp does not wait long for a server that may be gone.
+func hangUp(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), deaf)
+	defer cancel()
+	_ = conn.Close(ctx)
+}
+
 // waitForNotice returns nil when there was none for a while and the server still answers.
 func waitForNotice(ctx context.Context, conn *pgx.Conn) (*string, error) {
-	wait, cancel := context.WithTimeout(ctx, heartbeat)
+	wait, cancel := context.WithTimeout(ctx, quiet)
 	defer cancel()
 	n, err := conn.WaitForNotification(wait)
 	if err == nil {
@@ -111,7 +158,7 @@ func waitForNotice(ctx context.Context, conn *pgx.Conn) (*string, error) {
 	if wait.Err() == nil || ctx.Err() != nil {
 		return nil, err
 	}
-	alive, cancel := context.WithTimeout(ctx, heartbeat)
+	alive, cancel := context.WithTimeout(ctx, deaf)
 	defer cancel()
 	return nil, conn.Ping(alive)
 }

@@ -86,7 +86,7 @@ func TestWatch(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &f, <-changes)
 
-	_, err = db.Pool().Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()`)
+	_, err = db.Pool().Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mirrorball listen' AND datname = current_database()`)
 	require.NoError(t, err)
 	require.Nil(t, <-changes)
 	require.Error(t, <-ended)
