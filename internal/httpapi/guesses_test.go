@@ -181,7 +181,8 @@ func (g *guessed) requireBounded(t *testing.T, kind string, total int, attack fu
 		// The gateway's own key is looked up when what is remembered of it is five seconds old.
 		require.LessOrEqual(t, asked, int64(time.Since(g.began)/(5*time.Second))+1)
 	}
-	require.Less(t, grown, int64(32<<20))
+	// The digests of the last 250,000 keys that were asked about (postgres.KeyStore) take some 35 MiB, whatever the number of guesses.
+	require.Less(t, grown, int64(64<<20))
 	require.LessOrEqual(t, len(g.refusals.Drain()), 1100, "kinds of refusals told apart")
 }
 
