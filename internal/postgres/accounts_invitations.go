@@ -54,21 +54,14 @@ ORDER BY i.seq LIMIT $7`
 
 // Invitations implements accounts.Registry.
 func (g *Registry) Invitations(ctx context.Context, by access.Actor, organizationID string, p accounts.Page) (accounts.Listed[accounts.Invitation], error) {
-	var list accounts.Listed[accounts.Invitation]
+	var found accounts.Listed[accounts.Invitation]
 	err := g.do(ctx, by, func(d *deed) error {
 		o, err := d.findOrganization(ctx, organizationID)
 		if err != nil {
 			return err
 		}
-		err = d.look(ctx, func() error {
-			rows, err := d.Query(ctx, listInvitations, d.args(o.seq, p.After, p.Limit+1)...)
-			if err != nil {
-				return err
-			}
-			list, err = listed(rows, p, func(row pgx.CollectableRow) (accounts.Invitation, int64, error) {
-				return scanInvitation(row, organizationID)
-			})
-			return err
+		found, err = list(ctx, d, p, listInvitations, d.args(o.seq, p.After, p.Limit+1), func(row pgx.CollectableRow) (accounts.Invitation, int64, error) {
+			return scanInvitation(row, organizationID)
 		})
 		if err != nil {
 			return err
@@ -76,9 +69,9 @@ func (g *Registry) Invitations(ctx context.Context, by access.Actor, organizatio
 		return d.note(ctx, by.Reads(access.InvitationRead, organizationID, nil))
 	})
 	if err != nil {
-		return list, fmt.Errorf("cannot list invitations: %w", err)
+		return found, fmt.Errorf("cannot list invitations: %w", err)
 	}
-	return list, nil
+	return found, nil
 }
 
 func scanInvitation(row pgx.Row, organizationID string) (accounts.Invitation, int64, error) {

@@ -34,35 +34,28 @@ ORDER BY k.seq LIMIT $10`
 
 // Keys implements accounts.Registry.
 func (g *Registry) Keys(ctx context.Context, by access.Actor, f accounts.KeyFilter, p accounts.Page) (accounts.Listed[accounts.Key], error) {
-	var list accounts.Listed[accounts.Key]
-	err := g.do(ctx, by, func(d *deed) error {
-		err := d.look(ctx, func() error {
-			rows, err := d.Query(ctx, listKeys, d.args(f.UserID, f.OrganizationID, f.Environment, f.Active, p.After, p.Limit+1)...)
-			if err != nil {
-				return err
-			}
-			list, err = listed(rows, p, func(row pgx.CollectableRow) (accounts.Key, int64, error) {
-				k, err := scanKey(row)
-				return k.Key, int64(k.seq), err
-			})
-			return err
-		})
-		if err != nil {
+	var found accounts.Listed[accounts.Key]
+	err := g.do(ctx, by, func(d *deed) (err error) {
+		if found, err = list(ctx, d, p, listKeys, d.args(f.UserID, f.OrganizationID, f.Environment, f.Active, p.After, p.Limit+1), listedKey); err != nil {
 			return err
 		}
 		return d.note(ctx, by.Reads(access.KeyRead, "", filled(map[string]any{"user_id": f.UserID, "organization_id": f.OrganizationID})))
 	})
 	if err != nil {
-		return list, fmt.Errorf("cannot list keys: %w", err)
+		return found, fmt.Errorf("cannot list keys: %w", err)
 	}
-	return list, nil
+	return found, nil
+}
+
+func listedKey(row pgx.CollectableRow) (accounts.Key, int64, error) {
+	k, err := scanKey(row)
+	return k.Key, int64(k.seq), err
 }
 
 // Key implements accounts.Registry.
 func (g *Registry) Key(ctx context.Context, by access.Actor, keyID string) (*accounts.Key, *accounts.User, error) {
 	var found keyRow
-	err := g.do(ctx, by, func(d *deed) error {
-		var err error
+	err := g.do(ctx, by, func(d *deed) (err error) {
 		if found, err = d.findKey(ctx, keyID); err != nil {
 			return err
 		}

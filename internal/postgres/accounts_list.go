@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -8,20 +9,27 @@ import (
 	"github.com/disco-platform/mirrorball/internal/accounts"
 )
 
-// listed collects a page of rows, of which one more than the limit was asked for. scan returns each row's number.
-func listed[T any](rows pgx.Rows, p accounts.Page, scan func(pgx.CollectableRow) (T, int64, error)) (accounts.Listed[T], error) {
-	list := accounts.Listed[T]{Items: []T{}}
-	var last int64
-	_, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (struct{}, error) {
-		item, seq, err := scan(row)
-		if len(list.Items) == p.Limit {
-			list.Next = last
-			return struct{}{}, err
+// list reads a page of what the actor sees: statement asks for one row more than the page has. scan returns each row's number.
+func list[T any](ctx context.Context, d *deed, p accounts.Page, statement string, args []any, scan func(pgx.CollectableRow) (T, int64, error)) (accounts.Listed[T], error) {
+	page := accounts.Listed[T]{Items: []T{}}
+	err := d.look(ctx, func() error {
+		rows, err := d.Query(ctx, statement, args...)
+		if err != nil {
+			return err
 		}
-		list.Items, last = append(list.Items, item), seq
-		return struct{}{}, err
+		var last int64
+		_, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (struct{}, error) {
+			item, seq, err := scan(row)
+			if len(page.Items) == p.Limit {
+				page.Next = last
+				return struct{}{}, err
+			}
+			page.Items, last = append(page.Items, item), seq
+			return struct{}{}, err
+		})
+		return err
 	})
-	return list, err
+	return page, err
 }
 
 // filled leaves out empty strings.

@@ -38,35 +38,28 @@ func scanOrganization(row pgx.Row) (organizationRow, error) {
 
 // Organizations implements accounts.Registry.
 func (g *Registry) Organizations(ctx context.Context, by access.Actor, p accounts.Page) (accounts.Listed[accounts.Organization], error) {
-	var list accounts.Listed[accounts.Organization]
-	err := g.do(ctx, by, func(d *deed) error {
-		err := d.look(ctx, func() error {
-			rows, err := d.Query(ctx, listOrganizations, d.args(p.After, p.Limit+1)...)
-			if err != nil {
-				return err
-			}
-			list, err = listed(rows, p, func(row pgx.CollectableRow) (accounts.Organization, int64, error) {
-				o, err := scanOrganization(row)
-				return o.Organization, int64(o.seq), err
-			})
-			return err
-		})
-		if err != nil {
+	var found accounts.Listed[accounts.Organization]
+	err := g.do(ctx, by, func(d *deed) (err error) {
+		if found, err = list(ctx, d, p, listOrganizations, d.args(p.After, p.Limit+1), listedOrganization); err != nil {
 			return err
 		}
 		return d.note(ctx, by.Reads(access.OrganizationRead, "", nil))
 	})
 	if err != nil {
-		return list, fmt.Errorf("cannot list organisations: %w", err)
+		return found, fmt.Errorf("cannot list organisations: %w", err)
 	}
-	return list, nil
+	return found, nil
+}
+
+func listedOrganization(row pgx.CollectableRow) (accounts.Organization, int64, error) {
+	o, err := scanOrganization(row)
+	return o.Organization, int64(o.seq), err
 }
 
 // Organization implements accounts.Registry.
 func (g *Registry) Organization(ctx context.Context, by access.Actor, organizationID string) (*accounts.Organization, error) {
 	var found organizationRow
-	err := g.do(ctx, by, func(d *deed) error {
-		var err error
+	err := g.do(ctx, by, func(d *deed) (err error) {
 		if found, err = d.findOrganization(ctx, organizationID); err != nil {
 			return err
 		}

@@ -21,32 +21,24 @@ ORDER BY seq DESC LIMIT $5`
 
 // Trail implements accounts.Registry. Who may not see everything finds nothing.
 func (g *Registry) Trail(ctx context.Context, by access.Actor, f accounts.TrailFilter, p accounts.Page) (accounts.Listed[access.Entry], error) {
-	var list accounts.Listed[access.Entry]
+	var found accounts.Listed[access.Entry]
 	before := p.After
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	err := g.do(ctx, by, func(d *deed) error {
+	err := g.do(ctx, by, func(d *deed) (err error) {
 		if !d.all {
 			return nil
 		}
-		err := d.look(ctx, func() error {
-			rows, err := d.Query(ctx, listTrail, f.Actor, f.Target, f.Action, before, p.Limit+1)
-			if err != nil {
-				return err
-			}
-			list, err = listed(rows, p, scanEntry)
-			return err
-		})
-		if err != nil {
+		if found, err = list(ctx, d, p, listTrail, []any{f.Actor, f.Target, f.Action, before, p.Limit + 1}, scanEntry); err != nil {
 			return err
 		}
 		return d.note(ctx, by.Reads(access.TrailRead, f.Target, filled(map[string]any{"actor": f.Actor, "action": f.Action})))
 	})
 	if err != nil {
-		return list, fmt.Errorf("cannot read the trail: %w", err)
+		return found, fmt.Errorf("cannot read the trail: %w", err)
 	}
-	return list, nil
+	return found, nil
 }
 
 func scanEntry(row pgx.CollectableRow) (access.Entry, int64, error) {

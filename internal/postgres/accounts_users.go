@@ -24,42 +24,35 @@ ORDER BY u.seq LIMIT $8`
 
 // Users implements accounts.Registry.
 func (g *Registry) Users(ctx context.Context, by access.Actor, f accounts.UserFilter, p accounts.Page) (accounts.Listed[accounts.User], error) {
-	var list accounts.Listed[accounts.User]
+	var found accounts.Listed[accounts.User]
 	email := ""
 	if f.Email != "" {
 		email = accounts.FoldEmail(f.Email)
 	}
-	err := g.do(ctx, by, func(d *deed) error {
-		err := d.look(ctx, func() error {
-			rows, err := d.Query(ctx, listUsers, d.args(f.OrganizationID, email, p.After, p.Limit+1)...)
-			if err != nil {
-				return err
-			}
-			list, err = listed(rows, p, func(row pgx.CollectableRow) (accounts.User, int64, error) {
-				o, err := scanOwner(row)
-				if err != nil {
-					return accounts.User{}, 0, err
-				}
-				return *o.user, int64(*o.seq), nil
-			})
-			return err
-		})
-		if err != nil {
+	err := g.do(ctx, by, func(d *deed) (err error) {
+		if found, err = list(ctx, d, p, listUsers, d.args(f.OrganizationID, email, p.After, p.Limit+1), listedUser); err != nil {
 			return err
 		}
 		return d.note(ctx, by.Reads(access.UserRead, "", filled(map[string]any{"organization_id": f.OrganizationID})))
 	})
 	if err != nil {
-		return list, fmt.Errorf("cannot list users: %w", err)
+		return found, fmt.Errorf("cannot list users: %w", err)
 	}
-	return list, nil
+	return found, nil
+}
+
+func listedUser(row pgx.CollectableRow) (accounts.User, int64, error) {
+	o, err := scanOwner(row)
+	if err != nil {
+		return accounts.User{}, 0, err
+	}
+	return *o.user, int64(*o.seq), nil
 }
 
 // User implements accounts.Registry.
 func (g *Registry) User(ctx context.Context, by access.Actor, userID string) (*accounts.User, error) {
 	var found owner
-	err := g.do(ctx, by, func(d *deed) error {
-		var err error
+	err := g.do(ctx, by, func(d *deed) (err error) {
 		if found, err = d.findOwner(ctx, userID); err != nil {
 			return err
 		}
