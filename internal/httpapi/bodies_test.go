@@ -15,54 +15,87 @@ import (
 	"github.com/disco-platform/mirrorball/internal/httpapi"
 )
 
-// Bodies that are wrong, each with the part that is told and what is told of it.
+// badBody is a body that is wrong, with the part that is told and what is told of it.
+type badBody struct{ method, path, body, location, says string }
+
+var longText = strings.Repeat("x", 10<<10)
+
+func many(one string, n int) string {
+	return "[" + strings.TrimSuffix(strings.Repeat(one+",", n), ",") + "]"
+}
+
+func (w *world) refuses(t *testing.T, bodies []badBody) {
+	t.Helper()
+	for _, c := range bodies {
+		a := w.send("organization_admin", sample{c.method, c.path, c.body})
+		if a.status != http.StatusBadRequest {
+			t.Errorf("%s %s %.60s: %d %s", c.method, c.path, c.body, a.status, a.body)
+			continue
+		}
+		detail, locations := w.problem(a, 400, "invalid-request")
+		require.Contains(t, detail, c.says, c.body)
+		if c.location == "" {
+			require.Empty(t, locations, c.body)
+		} else {
+			require.Equal(t, []string{c.location}, slices.Compact(locations), c.body)
+		}
+	}
+}
+
+func TestBadBodiesOfNewKeys(t *testing.T) {
+	t.Parallel()
+	newWorld(t).refuses(t, badKeys)
+}
+
+var badKeys = []badBody{
+	{"POST", "/keys", ``, "", "body is required"},
+	{"POST", "/keys", `null`, "body", ""},
+	{"POST", "/keys", `[]`, "body", "expected object"},
+	{"POST", "/keys", `{"name":"a","name":"b"}`, "body", "name twice"},
+	{"POST", "/keys", `{"owner":"usr_1"}`, "body.owner", "unexpected property"},
+	{"POST", "/keys", `{"Name":"a"}`, "body.Name", "unexpected property"},
+	{"POST", "/keys", `{"name":null}`, "body", "null for name; leave the field out"},
+	{"POST", "/keys", `{"name":"a\u0000b"}`, "body.name", "control characters"},
+	{"POST", "/keys", `{"name":"` + longText + `"}`, "body.name", "at most 100"},
+	{"POST", "/keys", `{"environment":"production"}`, "body.environment", "sandbox, live"},
+	{"POST", "/keys", `{"environment":"LIVE"}`, "body.environment", "sandbox, live"},
+	{"POST", "/keys", `{"scopes":[]}`, "body.scopes", "must not be empty"},
+	{"POST", "/keys", `{"scopes":["root"]}`, "body.scopes", "telemetry:write"},
+	{"POST", "/keys", `{"scopes":["` + longText + `"]}`, "body.scopes", "is unknown"},
+	{"POST", "/keys", `{"scopes":["usage:read","usage:read"]}`, "body.scopes", "twice"},
+	{"POST", "/keys", `{"scopes":` + many(`"usage:read"`, 4000) + `}`, "body.scopes", "twice"},
+	{"POST", "/keys", `{"scopes":"usage:read"}`, "body.scopes", "expected array"},
+	{"POST", "/keys", `{"scopes":[null]}`, "body.scopes[0]", "expected string"},
+	{"POST", "/keys", `{"scopes":["admin"]}`, "body.scopes", "does not have itself"},
+	{"POST", "/keys", `{"allowed_addresses":["office"]}`, "body.allowed_addresses", "no network such as"},
+	{"POST", "/keys", `{"allowed_addresses":["203.0.113.9/24"]}`, "body.allowed_addresses", "did you mean 203.0.113.0/24"},
+	{"POST", "/keys", `{"allowed_addresses":["::ffff:203.0.113.0/120"]}`, "body.allowed_addresses", "networks of IPv4"},
+	{"POST", "/keys", `{"allowed_addresses":["fe80::1%eth0"]}`, "body.allowed_addresses", "no network such as"},
+	{"POST", "/keys", `{"allowed_addresses":` + many(`"203.0.113.9"`, 51) + `}`, "body.allowed_addresses", "at most 50"},
+	{"POST", "/keys", `{"allowed_addresses":` + many(`"203.0.113.9"`, 4000) + `}`, "body.allowed_addresses", "at most 50"},
+	{"POST", "/keys", `{"expires_at":"tomorrow"}`, "body.expires_at", "must be a time such as"},
+	{"POST", "/keys", `{"expires_at":"2099-02-30T00:00:00Z"}`, "body.expires_at", "must be a time such as"},
+	{"POST", "/keys", `{"expires_at":"2099-01-01"}`, "body.expires_at", "must be a time such as"},
+	{"POST", "/keys", `{"expires_at":"99999-01-01T00:00:00Z"}`, "body.expires_at", "must be a time such as"},
+	{"POST", "/keys", `{"expires_at":"0001-01-01T00:00:00Z"}`, "body.expires_at", "must be a time such as"},
+	{"POST", "/keys", `{"expires_at":"2001-01-01T00:00:00Z"}`, "body.expires_at", "in the past"},
+	{"POST", "/keys", `{"expires_at":4102444800}`, "body.expires_at", "expected string"},
+	{"POST", "/keys", `{"requests_per_hour":1e999}`, "body", "value for requests_per_hour that does not fit"},
+	{"POST", "/keys", `{"requests_per_hour":1.5}`, "body.requests_per_hour", "expected integer"},
+	{"POST", "/keys", `{"requests_per_hour":-1}`, "body.requests_per_hour", "from 1 to"},
+	{"POST", "/keys", `{"requests_per_hour":99999999999999999999}`, "body", "value for requests_per_hour that does not fit"},
+	{"POST", "/keys", `{"requests_per_month":9223372036854775807}`, "body.requests_per_month", "from 1 to"},
+	{"POST", "/keys", `{"requests_per_month":"10"}`, "body.requests_per_month", "expected integer"},
+	{"POST", "/keys", `{"user_id":"%' OR 1=1 --"}`, "body.user_id", "is not an id"},
+	{"POST", "/keys", `{"user_id":"usr_\u0000"}`, "body.user_id", "is not an id"},
+	{"POST", "/keys", `{"user_id":"` + longText + `"}`, "body.user_id", "is not an id"},
+}
+
 func TestBadBodiesOfAccounts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	key, long := "/keys/"+w.keys["bea live"].Key.KeyID, strings.Repeat("x", 10<<10)
-	many := func(one string, n int) string { return "[" + strings.TrimSuffix(strings.Repeat(one+",", n), ",") + "]" }
-	for _, c := range []struct{ method, path, body, location, says string }{
-		{"POST", "/keys", ``, "", "body is required"},
-		{"POST", "/keys", `null`, "body", ""},
-		{"POST", "/keys", `[]`, "body", "expected object"},
-		{"POST", "/keys", `{"name":"a","name":"b"}`, "body", "name twice"},
-		{"POST", "/keys", `{"owner":"usr_1"}`, "body.owner", "unexpected property"},
-		{"POST", "/keys", `{"Name":"a"}`, "body.Name", "unexpected property"},
-		{"POST", "/keys", `{"name":null}`, "body", "null for name; leave the field out"},
-		{"POST", "/keys", `{"name":"a\u0000b"}`, "body.name", "control characters"},
-		{"POST", "/keys", `{"name":"` + long + `"}`, "body.name", "at most 100"},
-		{"POST", "/keys", `{"environment":"production"}`, "body.environment", "sandbox, live"},
-		{"POST", "/keys", `{"environment":"LIVE"}`, "body.environment", "sandbox, live"},
-		{"POST", "/keys", `{"scopes":[]}`, "body.scopes", "must not be empty"},
-		{"POST", "/keys", `{"scopes":["root"]}`, "body.scopes", "telemetry:write"},
-		{"POST", "/keys", `{"scopes":["` + long + `"]}`, "body.scopes", "is unknown"},
-		{"POST", "/keys", `{"scopes":["usage:read","usage:read"]}`, "body.scopes", "twice"},
-		{"POST", "/keys", `{"scopes":` + many(`"usage:read"`, 4000) + `}`, "body.scopes", "twice"},
-		{"POST", "/keys", `{"scopes":"usage:read"}`, "body.scopes", "expected array"},
-		{"POST", "/keys", `{"scopes":[null]}`, "body.scopes[0]", "expected string"},
-		{"POST", "/keys", `{"scopes":["admin"]}`, "body.scopes", "does not have itself"},
-		{"POST", "/keys", `{"allowed_addresses":["office"]}`, "body.allowed_addresses", "no network such as"},
-		{"POST", "/keys", `{"allowed_addresses":["203.0.113.9/24"]}`, "body.allowed_addresses", "did you mean 203.0.113.0/24"},
-		{"POST", "/keys", `{"allowed_addresses":["::ffff:203.0.113.0/120"]}`, "body.allowed_addresses", "networks of IPv4"},
-		{"POST", "/keys", `{"allowed_addresses":["fe80::1%eth0"]}`, "body.allowed_addresses", "no network such as"},
-		{"POST", "/keys", `{"allowed_addresses":` + many(`"203.0.113.9"`, 51) + `}`, "body.allowed_addresses", "at most 50"},
-		{"POST", "/keys", `{"allowed_addresses":` + many(`"203.0.113.9"`, 4000) + `}`, "body.allowed_addresses", "at most 50"},
-		{"POST", "/keys", `{"expires_at":"tomorrow"}`, "body.expires_at", "must be a time such as"},
-		{"POST", "/keys", `{"expires_at":"2099-02-30T00:00:00Z"}`, "body.expires_at", "must be a time such as"},
-		{"POST", "/keys", `{"expires_at":"2099-01-01"}`, "body.expires_at", "must be a time such as"},
-		{"POST", "/keys", `{"expires_at":"99999-01-01T00:00:00Z"}`, "body.expires_at", "must be a time such as"},
-		{"POST", "/keys", `{"expires_at":"0001-01-01T00:00:00Z"}`, "body.expires_at", "must be a time such as"},
-		{"POST", "/keys", `{"expires_at":"2001-01-01T00:00:00Z"}`, "body.expires_at", "in the past"},
-		{"POST", "/keys", `{"expires_at":4102444800}`, "body.expires_at", "expected string"},
-		{"POST", "/keys", `{"requests_per_hour":1e999}`, "body", "value for requests_per_hour that does not fit"},
-		{"POST", "/keys", `{"requests_per_hour":1.5}`, "body.requests_per_hour", "expected integer"},
-		{"POST", "/keys", `{"requests_per_hour":-1}`, "body.requests_per_hour", "from 1 to"},
-		{"POST", "/keys", `{"requests_per_hour":99999999999999999999}`, "body", "value for requests_per_hour that does not fit"},
-		{"POST", "/keys", `{"requests_per_month":9223372036854775807}`, "body.requests_per_month", "from 1 to"},
-		{"POST", "/keys", `{"requests_per_month":"10"}`, "body.requests_per_month", "expected integer"},
-		{"POST", "/keys", `{"user_id":"%' OR 1=1 --"}`, "body.user_id", "is not an id"},
-		{"POST", "/keys", `{"user_id":"usr_\u0000"}`, "body.user_id", "is not an id"},
-		{"POST", "/keys", `{"user_id":"` + long + `"}`, "body.user_id", "is not an id"},
+	key := "/keys/" + w.keys["bea live"].Key.KeyID
+	w.refuses(t, []badBody{
 		{"PATCH", key, `{}`, "body.name", "nothing to change"},
 		{"PATCH", key, ``, "", "body is required"},
 		{"PATCH", key, `{"expires_at":""}`, "body.expires_at", "or never"},
@@ -78,28 +111,15 @@ func TestBadBodiesOfAccounts(t *testing.T) {
 		{"PATCH", "/users/" + w.id("bea"), `{"email_confirmed":"yes"}`, "body.email_confirmed", "expected boolean"},
 		{"PATCH", "/users/" + w.id("bea"), `{"email_confirmed":true}`, "body.email_confirmed", "admins only"},
 		{"PATCH", "/organizations/" + w.first, `{"name":"  "}`, "body.name", "must not be empty"},
-		{"PATCH", "/organizations/" + w.first, `{"name":"` + long + `"}`, "body.name", "at most 100"},
+		{"PATCH", "/organizations/" + w.first, `{"name":"` + longText + `"}`, "body.name", "at most 100"},
 		{"POST", "/organizations/" + w.first + "/invitations", `{"email":"nobody"}`, "body.email", "plain address"},
 		{"POST", "/organizations/" + w.first + "/invitations", `{"email":"a@b.co","role":"root"}`, "body.role", "member, admin"},
 		{"POST", "/organizations/" + w.first + "/invitations", `{}`, "body", "email"},
-		{"POST", "/invitations/accept", `{"token":"` + long + `"}`, "body.token", "unknown, used up"},
+		{"POST", "/invitations/accept", `{"token":"` + longText + `"}`, "body.token", "unknown, used up"},
 		{"POST", "/invitations/accept", `{"token":"a\u0000b"}`, "body.token", "unknown, used up"},
 		{"POST", "/invitations/accept", `{"token":1}`, "body.token", "expected string"},
 		{"POST", "/users/confirm", `{"token":""}`, "body.token", "unknown, used up"},
-	} {
-		a := w.send("organization_admin", sample{c.method, c.path, c.body})
-		if a.status != http.StatusBadRequest {
-			t.Errorf("%s %s %.60s: %d %s", c.method, c.path, c.body, a.status, a.body)
-			continue
-		}
-		detail, locations := w.problem(a, 400, "invalid-request")
-		require.Contains(t, detail, c.says, c.body)
-		if c.location == "" {
-			require.Empty(t, locations, c.body)
-		} else {
-			require.Equal(t, []string{c.location}, slices.Compact(locations), c.body)
-		}
-	}
+	})
 }
 
 // What a body cannot be wrong about: an operation without one, and one whose fields are all optional.

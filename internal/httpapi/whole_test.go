@@ -38,29 +38,12 @@ func TestWholeWay(t *testing.T) {
 	})
 	require.NoError(t, err)
 
-	register := func(email string) (id, raw string) {
-		a := b.post("", "/users/register", `{"email":"`+email+`","organization":"Engines","environment":"live"}`)
-		require.Equal(t, http.StatusCreated, a.status, a.body)
-		var got struct {
-			Key    struct{ ID string }
-			APIKey string `json:"api_key"`
-		}
-		require.NoError(t, json.Unmarshal([]byte(a.body), &got))
-		return got.Key.ID, got.APIKey
-	}
-	ada, adasKey := register("ada@example.com")
-	_, stranger := register("ADA@example.com") // the same address, the same organisation's name
+	ada, adasKey := b.register("ada@example.com")
+	_, stranger := b.register("ADA@example.com") // the same address, the same organisation's name
 
 	at := time.Now().UTC().Add(-24 * time.Hour).Truncate(time.Hour)
 	event := func(n byte, change func(*usage.Event)) usage.Event {
-		sum := sha256.Sum256([]byte{n})
-		e := usage.Event{
-			ID: usage.ID(sum[:16]), Kind: usage.KindRequest, Vantage: usage.VantageServer, KeyID: ada, Trusted: true,
-			Time: at.Add(time.Duration(n) * time.Second), Method: "POST", Route: "/payments", Status: 201, Duration: 10 * time.Millisecond,
-			Operation: "payments.create", AgentID: "agent_" + string('a'+rune(n%2)), Country: "DE",
-			SDK:     usage.SDK{Name: "disco-sdk-go", Version: "1.0.0", Language: "go"},
-			Payment: &usage.Payment{Amount: decimal.RequireFromString("12.50"), Fee: decimal.RequireFromString("0.25"), Currency: "EUR"},
-		}
+		e := payment(ada, at, n)
 		change(&e)
 		return e
 	}
@@ -104,4 +87,29 @@ func TestWholeWay(t *testing.T) {
 	t.Cleanup(fresh.Close)
 	_, err = fresh.VerifyFresh(t.Context(), adasKey)
 	require.ErrorIs(t, err, apikey.ErrRevoked)
+}
+
+// register opens an account and returns the id of its key, and the key.
+func (b *bundle) register(email string) (id, raw string) {
+	b.Helper()
+	a := b.post("", "/users/register", `{"email":"`+email+`","organization":"Engines","environment":"live"}`)
+	require.Equal(b, http.StatusCreated, a.status, a.body)
+	var got struct {
+		Key    struct{ ID string }
+		APIKey string `json:"api_key"`
+	}
+	require.NoError(b, json.Unmarshal([]byte(a.body), &got))
+	return got.Key.ID, got.APIKey
+}
+
+// payment is a request of a key that paid, n seconds after a time.
+func payment(keyID string, after time.Time, n byte) usage.Event {
+	sum := sha256.Sum256([]byte{n})
+	return usage.Event{
+		ID: usage.ID(sum[:16]), Kind: usage.KindRequest, Vantage: usage.VantageServer, KeyID: keyID, Trusted: true,
+		Time: after.Add(time.Duration(n) * time.Second), Method: "POST", Route: "/payments", Status: 201, Duration: 10 * time.Millisecond,
+		Operation: "payments.create", AgentID: "agent_" + string('a'+rune(n%2)), Country: "DE",
+		SDK:     usage.SDK{Name: "disco-sdk-go", Version: "1.0.0", Language: "go"},
+		Payment: &usage.Payment{Amount: decimal.RequireFromString("12.50"), Fee: decimal.RequireFromString("0.25"), Currency: "EUR"},
+	}
 }
