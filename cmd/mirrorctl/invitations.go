@@ -37,19 +37,10 @@ var invitationColumns = []column[invitationView]{
 }
 
 func viewOfInvitation(i *accounts.Invitation) invitationView {
-	v := invitationView{
-		ID: i.ID, Email: i.Email, Role: i.Role, Status: "open", CreatedAt: i.CreatedAt, ExpiresAt: i.ExpiresAt,
+	return invitationView{
+		ID: i.ID, Email: i.Email, Role: i.Role, Status: i.Status(time.Now()), CreatedAt: i.CreatedAt, ExpiresAt: i.ExpiresAt,
 		AcceptedAt: whenSet(i.AcceptedAt), RevokedAt: whenSet(i.RevokedAt),
 	}
-	switch {
-	case v.AcceptedAt != nil:
-		v.Status = "accepted"
-	case v.RevokedAt != nil:
-		v.Status = "revoked"
-	case !i.ExpiresAt.After(time.Now()):
-		v.Status = "expired"
-	}
-	return v
 }
 
 // An operator's invitation goes by no mail that we know of: whoever brings the token has not shown that it reads the address.

@@ -59,19 +59,13 @@ var keyColumns = []column[keyView]{
 
 func viewOfKey(k *accounts.Key) keyView {
 	v := keyView{
-		ID: k.KeyID, Hint: k.Hint, Name: k.Name, Status: "active", Environment: k.Environment, Scopes: append([]string{}, k.Scopes...),
+		ID: k.KeyID, Hint: k.Hint, Name: k.Name, Status: k.Status(time.Now()), Environment: k.Environment, Scopes: append([]string{}, k.Scopes...),
 		UserID: k.UserID, OrganizationID: k.OrganizationID, CreatedAt: k.CreatedAt, ExpiresAt: whenSet(k.ExpiresAt),
 		RevokedAt: whenSet(k.RevokedAt), LastUsedAt: whenSet(k.LastUsedAt), RotatedFrom: k.RotatedFrom, Addresses: []string{},
 		PerHour: k.Allowance.PerHour, PerMonth: k.Allowance.PerMonth, UserEmail: k.UserEmail, Organization: k.OrganizationName,
 	}
 	for _, network := range k.Addresses {
 		v.Addresses = append(v.Addresses, network.String())
-	}
-	switch {
-	case v.RevokedAt != nil:
-		v.Status = "revoked"
-	case v.ExpiresAt != nil && !v.ExpiresAt.After(time.Now()):
-		v.Status = "expired"
 	}
 	return v
 }

@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/disco-platform/mirrorball/internal/accounts"
+	"github.com/disco-platform/mirrorball/internal/apikey"
 )
 
 // desk makes the commands about accounts. They all open the registry, take ids and print in the same way.
@@ -101,8 +101,6 @@ func checkIDFlags(cmd *cobra.Command) error {
 	return nil
 }
 
-var anID = regexp.MustCompile(`^[a-z]+_[0-9A-Za-z]{1,64}$`)
-
 // things are what ids name, by their prefixes.
 var things = map[string]struct{ name, command string }{
 	"usr_": {"a user", "users list"}, "org_": {"an organisation", "orgs list"}, "key_": {"a key", "keys list"},
@@ -111,7 +109,7 @@ var things = map[string]struct{ name, command string }{
 
 // checkID keeps what is no id, and may be a key, from being asked for and repeated.
 func checkID(who, prefix, id string) error {
-	if strings.HasPrefix(id, prefix) && anID.MatchString(id) {
+	if apikey.IsID(prefix, id) {
 		return nil
 	}
 	thing, never := things[prefix], ""

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"hash/crc32"
+	"regexp"
 	"strings"
 )
 
@@ -77,6 +78,12 @@ func Hint(raw string) string {
 
 // NewID makes a public id such as "key_7Q…": the prefix and 20 random base62 characters (119 bits).
 func NewID(prefix string) string { return prefix + randomBase62(20) }
+
+var anID = regexp.MustCompile(`^[a-z]{3}_[0-9A-Za-z]{1,64}$`)
+
+// IsID reports whether a text has the form of a public id with a prefix, such as "key_"; with the prefix "", of any. What has
+// not need not be looked for, and may be a key.
+func IsID(prefix, s string) bool { return strings.HasPrefix(s, prefix) && anID.MatchString(s) }
 
 // NewToken makes a secret that is used once, such as that of an invitation: 32 random base62 characters (190 bits).
 func NewToken() string { return randomBase62(32) }

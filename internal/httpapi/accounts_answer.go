@@ -89,21 +89,11 @@ func labelOf(u *accounts.User) *Label {
 
 func keyOf(k *accounts.Key) Key {
 	return Key{
-		ID: k.KeyID, Hint: k.Hint, Name: k.Name, Status: statusOf(k, time.Now()), Environment: k.Environment, Scopes: append([]string{}, k.Scopes...),
+		ID: k.KeyID, Hint: k.Hint, Name: k.Name, Status: k.Status(time.Now()), Environment: k.Environment, Scopes: append([]string{}, k.Scopes...),
 		UserID: k.UserID, OrganizationID: k.OrganizationID, CreatedAt: k.CreatedAt, ExpiresAt: orMissing(k.ExpiresAt),
 		RevokedAt: orMissing(k.RevokedAt), LastUsedAt: orMissing(k.LastUsedAt), RotatedFrom: k.RotatedFrom,
 		Addresses: networksOf(k.Addresses), PerHour: k.Allowance.PerHour, PerMonth: k.Allowance.PerMonth,
 	}
-}
-
-func statusOf(k *accounts.Key, now time.Time) string {
-	switch {
-	case !k.RevokedAt.IsZero():
-		return "revoked"
-	case !k.ExpiresAt.IsZero() && !k.ExpiresAt.After(now):
-		return "expired"
-	}
-	return "active"
 }
 
 func networksOf(prefixes []netip.Prefix) []string {
@@ -119,19 +109,10 @@ func organizationOf(o *accounts.Organization) Organization {
 }
 
 func invitationOf(i *accounts.Invitation, now time.Time) Invitation {
-	out := Invitation{
-		ID: i.ID, Email: i.Email, Role: i.Role, Status: "open", CreatedAt: i.CreatedAt, ExpiresAt: i.ExpiresAt,
+	return Invitation{
+		ID: i.ID, Email: i.Email, Role: i.Role, Status: i.Status(now), CreatedAt: i.CreatedAt, ExpiresAt: i.ExpiresAt,
 		AcceptedAt: orMissing(i.AcceptedAt), RevokedAt: orMissing(i.RevokedAt),
 	}
-	switch {
-	case out.AcceptedAt != nil:
-		out.Status = "accepted"
-	case out.RevokedAt != nil:
-		out.Status = "revoked"
-	case !i.ExpiresAt.After(now):
-		out.Status = "expired"
-	}
-	return out
 }
 
 // orMissing leaves the zero time out.

@@ -129,7 +129,8 @@ const description = `Who uses the platform's SDK, and how. Numbers come from sta
 
 A customer's key sees what its user's keys did, a sandbox key only those of the sandbox, and until the user's address is confirmed
 a key sees itself alone; the admin of an organisation sees the organisation's keys, an analyst everybody's usage without personal
-data, an admin everything. What a caller does not see does not exist for it. Times are in the time zone that a question names. Money is an exact decimal number, never rounded: read it with a
+data, an admin everything. What a caller does not see does not exist for it. Times are in the time zone that a question names.
+Money is an exact decimal number, never rounded: read it with a
 decimal type. Every error is a problem of RFC 9457 whose type tells the kind.`
 
 const welcome = `<!doctype html>

@@ -12,6 +12,7 @@ import (
 	"github.com/disco-platform/mirrorball/internal/access"
 	"github.com/disco-platform/mirrorball/internal/accounts"
 	"github.com/disco-platform/mirrorball/internal/analytics"
+	"github.com/disco-platform/mirrorball/internal/apikey"
 )
 
 // KeysInput asks for a list of keys.
@@ -114,7 +115,7 @@ func (a *api) withUse(ctx context.Context, keys []accounts.Key) ([]KeyWithUse, e
 
 // pathID refuses what is no id. What it is then not found as may be a key, which must not be repeated.
 func pathID(prefix, id string) error {
-	if !anID.MatchString(id) || id[:len(prefix)] != prefix {
+	if !apikey.IsID(prefix, id) {
 		return newProblem(kindNotFound, "there is no such id: it is "+prefix+" with letters and digits after it")
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/disco-platform/mirrorball/internal/accounts"
+	"github.com/disco-platform/mirrorball/internal/apikey"
 )
 
 // CreateKeyInput is a wish for a key.
@@ -123,7 +124,7 @@ func specOf(ctx context.Context, body *CreateKeyBody) (accounts.KeySpec, error) 
 	addresses, addressErr := parseNetworks(body.Addresses)
 	expires, expiryErr := parseExpiry(body.ExpiresAt)
 	var scopesErr, userErr error
-	if body.UserID != "" && (!anID.MatchString(body.UserID) || !strings.HasPrefix(body.UserID, "usr_")) {
+	if body.UserID != "" && !apikey.IsID("usr_", body.UserID) {
 		userErr = &accounts.FieldError{Field: "user_id", Message: "is not an id, such as usr_ with letters and digits after it"}
 	}
 	if body.Scopes != nil && len(body.Scopes) == 0 { // not the same as none given, which stands for the usual ones

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/disco-platform/mirrorball/internal/accounts"
+	"github.com/disco-platform/mirrorball/internal/apikey"
 )
 
 // OrganizationsInput asks for a list of organisations.
@@ -96,7 +97,7 @@ func (a *api) registerOrganizations(h huma.API) {
 		if err := pathID("org_", in.ID); err != nil {
 			return nil, err
 		}
-		if !anID.MatchString(in.Body.Into) || !strings.HasPrefix(in.Body.Into, "org_") {
+		if !apikey.IsID("org_", in.Body.Into) {
 			return nil, &accounts.FieldError{Field: "into", Message: "is not the id of an organisation, such as org_ with letters and digits after it"}
 		}
 		return organizationAnswer(a.Accounts.MergeOrganization(ctx, actorOf(ctx), in.ID, in.Body.Into))

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -67,16 +66,13 @@ func ownSubject(id *apikey.Identity) analytics.Subject {
 	return s
 }
 
-// anID is what ids look like; others need not be looked for.
-var anID = regexp.MustCompile(`^[a-z]{3}_[0-9A-Za-z]{1,64}$`)
-
 func (p SubjectParams) checkIDs() error {
 	return errors.Join(checkID("user_id", p.UserID), checkID("organization_id", p.OrganizationID), checkID("key_id", p.KeyID))
 }
 
 // checkID looks at a parameter that may be missing.
 func checkID(name, id string) error {
-	if id != "" && !anID.MatchString(id) {
+	if id != "" && !apikey.IsID("", id) {
 		return &analytics.ParameterError{Parameter: name, Message: "is not an id, such as usr_, org_ or key_ with letters and digits after it"}
 	}
 	return nil
