@@ -33,7 +33,7 @@ func (s *Server) launch(ctx context.Context) error {
 	s.port = s.cfg.Port
 	if s.port == 0 {
 		var err error
-		if s.port, err = FreePort(); err != nil {
+		if s.port, err = serverPorts.choose(); err != nil {
 			return err
 		}
 	}
