@@ -62,14 +62,17 @@ func (s *fakeStore) Uses() *apikey.UseLog         { return &s.uses }
 func (s *fakeStore) Refusals() *apikey.RefusalLog { return &s.refusals }
 func (s *fakeStore) Derive(string) []byte         { return []byte("a secret") }
 
-func (s *fakeStore) LookUp(_ context.Context, f apikey.Fingerprint) (*apikey.Identity, error) {
-	if f != apikey.FingerprintOf(s.raw) {
-		return nil, apikey.ErrUnknown
+func (s *fakeStore) LookUp(_ context.Context, fingerprints ...apikey.Fingerprint) ([]*apikey.Identity, error) {
+	ids := make([]*apikey.Identity, len(fingerprints))
+	for i, f := range fingerprints {
+		if f == apikey.FingerprintOf(s.raw) {
+			ids[i] = &apikey.Identity{KeyID: "key_1", Fingerprint: f, UserID: "usr_1", Environment: "live", Scopes: accounts.CustomerScopes}
+		}
 	}
-	return &apikey.Identity{KeyID: "key_1", Fingerprint: f, UserID: "usr_1", Environment: "live", Scopes: accounts.CustomerScopes}, nil
+	return ids, nil
 }
 
-func (s *fakeStore) Watch(ctx context.Context, _ func(*apikey.Fingerprint)) error {
+func (s *fakeStore) Watch(ctx context.Context, _ func(apikey.Change)) error {
 	<-ctx.Done()
 	return ctx.Err()
 }

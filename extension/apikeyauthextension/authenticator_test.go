@@ -34,17 +34,17 @@ type keyStore struct {
 	keys map[apikey.Fingerprint]*apikey.Identity
 }
 
-func (s *keyStore) LookUp(_ context.Context, f apikey.Fingerprint) (*apikey.Identity, error) {
+func (s *keyStore) LookUp(_ context.Context, fingerprints ...apikey.Fingerprint) (ids []*apikey.Identity, err error) {
 	if s.away.Load() {
 		return nil, errors.New("connection refused by postgres://secret")
 	}
-	if id, ok := s.keys[f]; ok {
-		return id, nil
+	for _, f := range fingerprints {
+		ids = append(ids, s.keys[f])
 	}
-	return nil, apikey.ErrUnknown
+	return ids, nil
 }
 
-func (s *keyStore) Watch(ctx context.Context, _ func(*apikey.Fingerprint)) error {
+func (s *keyStore) Watch(ctx context.Context, _ func(apikey.Change)) error {
 	<-ctx.Done()
 	return ctx.Err()
 }

@@ -9,14 +9,14 @@ import (
 
 type mapStore map[Fingerprint]*Identity
 
-func (s mapStore) LookUp(_ context.Context, f Fingerprint) (*Identity, error) {
-	if id, ok := s[f]; ok {
-		return id, nil
+func (s mapStore) LookUp(_ context.Context, fingerprints ...Fingerprint) (ids []*Identity, err error) {
+	for _, f := range fingerprints {
+		ids = append(ids, s[f])
 	}
-	return nil, ErrUnknown
+	return ids, nil
 }
 
-func (s mapStore) Watch(ctx context.Context, _ func(*Fingerprint)) error {
+func (s mapStore) Watch(ctx context.Context, _ func(Change)) error {
 	<-ctx.Done()
 	return ctx.Err()
 }

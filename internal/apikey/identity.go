@@ -118,11 +118,28 @@ var (
 
 // Store is where registered keys are kept.
 type Store interface {
-	// LookUp returns the key with this fingerprint, revoked and expired ones too, or ErrUnknown. Any other
-	// error means that the store could not be asked.
-	LookUp(ctx context.Context, f Fingerprint) (*Identity, error)
-	// Watch calls changed with the fingerprint of each key that was changed since Watch began, and changed
-	// with nil after anything that may have hidden a change, such as a lost connection: all that is cached
-	// is then to be looked up again. It returns when ctx ends.
-	Watch(ctx context.Context, changed func(*Fingerprint)) error
+	// LookUp returns the keys with these fingerprints, in their order, revoked and expired ones too, and nil for those that nobody
+	// registered. An error means that the store could not be asked.
+	LookUp(ctx context.Context, fingerprints ...Fingerprint) ([]*Identity, error)
+	// Watch tells of each change since it began, and of AnyKey after anything that may have hidden a change, such as a lost
+	// connection. It returns when ctx ends.
+	Watch(ctx context.Context, changed func(Change)) error
 }
+
+// Change says which keys have to be looked up again.
+type Change struct {
+	Of  Changed
+	Key Fingerprint // with OneKey
+}
+
+// Changed is how much a [Change] is about.
+type Changed int
+
+const (
+	// AnyKey may have changed.
+	AnyKey Changed = iota
+	// OneKey has changed, which LookUp found before.
+	OneKey
+	// NewKey has changed, or was registered, which LookUp has not found before.
+	NewKey
+)

@@ -2,10 +2,8 @@ package apikey
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // question is what the store is asked.
@@ -26,7 +24,7 @@ func (q *question) flight() string {
 // lookUp asks the store about a key, together with all callers that wait for the same one. The question outlives
 // a caller that gives up, for the others' sake.
 func (v *Verifier) lookUp(ctx context.Context, q *question) (*Identity, error) {
-	for {
+	for try := 0; ; try++ {
 		if v.resting() {
 			return nil, ErrUnavailable
 		}
@@ -39,7 +37,8 @@ func (v *Verifier) lookUp(ctx context.Context, q *question) (*Identity, error) {
 				return nil, r.Err
 			}
 			e := r.Val.(*entry)
-			if v.outdated(e) { // the key changed while the question was under way
+			// A question that others asked may be older than the call, and a change may have come between. The next one is not.
+			if try == 0 && v.outdated(e) {
 				continue
 			}
 			if e.id == nil {
@@ -50,129 +49,109 @@ func (v *Verifier) lookUp(ctx context.Context, q *question) (*Identity, error) {
 	}
 }
 
-// ByFingerprints is [Verifier.ByFingerprint] for many keys at once: it fills in the identities of ids, and leaves nil
-// those of keys that are not registered. What is not remembered is asked for side by side. ErrUnavailable says that
-// at least one could not be found out.
-func (v *Verifier) ByFingerprints(ctx context.Context, ids map[Fingerprint]*Identity) error {
-	var missing []Fingerprint
-	for f := range ids {
-		if id, ok := v.remembered(f, v.config.RefreshAfter); ok {
-			ids[f] = id
-		} else {
-			missing = append(missing, f)
-		}
-	}
-	answers := make([]*Identity, len(missing))
-	var group errgroup.Group
-	group.SetLimit(v.config.MaxLookUps)
-	for i, f := range missing {
-		group.Go(func() error {
-			id, err := v.ByFingerprint(ctx, f)
-			if err != nil && !errors.Is(err, ErrUnknown) {
-				return err
-			}
-			answers[i] = id
-			return nil
-		})
-	}
-	err := group.Wait()
-	for i, f := range missing {
-		ids[f] = answers[i]
-	}
-	return err
-}
-
-// question asks the store once and remembers the answer.
 func (v *Verifier) question(q *question) (*entry, error) {
+	if !q.stranger {
+		entries, err := v.askAbout(v.closed, q.f)
+		if err != nil {
+			return nil, err
+		}
+		return entries[0], nil
+	}
 	if !v.enter() {
 		return nil, ErrUnavailable
 	}
 	defer v.running.Done()
 	ctx, cancel := context.WithTimeout(v.closed, v.config.LookUpTimeout)
 	defer cancel()
-
-	slots := v.slots
-	if q.stranger {
-		if !v.strangers.queue() {
-			return nil, ErrUnavailable
-		}
-		defer v.strangers.leave()
-		slots = v.strangers.slots
-	}
-	select {
-	case slots <- struct{}{}:
-		defer func() { <-slots }()
-	case <-ctx.Done():
-		return nil, ErrUnavailable // busy, which says nothing about the store
-	}
-	return v.answer(ctx, q)
+	return v.meet(ctx, q.f)
 }
 
-// answer is what the store says now.
-func (v *Verifier) answer(ctx context.Context, q *question) (*entry, error) {
-	f := q.f
-	e := &entry{epoch: v.epoch.Load(), asked: v.now()}
-	changes := v.changes.Load()
-	id, err := v.store.LookUp(ctx, f)
-	switch {
-	case err == nil && id != nil:
-		e.id = id
-		v.known.Set(f, e)
-		v.unknown.Invalidate(f)
-	case errors.Is(err, ErrUnknown):
-		v.unknown.Set(f, e)
-		v.known.Invalidate(f)
-		if q.stranger {
-			v.strangers.guessed()
+// maxTogether bounds the keys of one question, so that it is not long.
+const maxTogether = 256
+
+// ByFingerprints is [Verifier.ByFingerprint] for many keys at once: it fills in the identities of ids, and leaves nil
+// those of keys that are not registered. What is not remembered is asked for together. ErrUnavailable says that
+// at least one could not be found out.
+func (v *Verifier) ByFingerprints(ctx context.Context, ids map[Fingerprint]*Identity) error {
+	var missing []Fingerprint
+	for f := range ids {
+		if id, ok := v.remembered(f, v.config.RefreshAfter); ok {
+			ids[f] = id
+		} else if !v.unregistered(f, v.config.RefreshAfter) {
+			missing = append(missing, f)
 		}
-	default:
+	}
+	for group := range slices.Chunk(missing, maxTogether) {
+		entries, err := v.askAbout(ctx, group...)
+		for i, f := range group {
+			switch e, known := v.known.GetIfPresent(f); {
+			case err == nil:
+				ids[f] = entries[i].id
+			case known: // however old, as for Verify
+				ids[f] = e.id
+			default:
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// askAbout asks the store once it is this question's turn, or gives up when ctx ends before.
+func (v *Verifier) askAbout(ctx context.Context, fingerprints ...Fingerprint) ([]*entry, error) {
+	if v.resting() || !v.enter() {
+		return nil, ErrUnavailable
+	}
+	defer v.running.Done()
+	ctx, cancel := context.WithTimeout(ctx, v.config.LookUpTimeout)
+	defer cancel()
+	select {
+	case v.slots <- struct{}{}:
+		defer func() { <-v.slots }()
+	case <-ctx.Done():
+		return nil, ErrUnavailable // busy, which says nothing about the store
+	case <-v.closed.Done():
+		return nil, ErrUnavailable
+	}
+	return v.answer(fingerprints)
+}
+
+// answer is what the store says now, unless it failed to answer just now.
+func (v *Verifier) answer(fingerprints []Fingerprint) ([]*entry, error) {
+	if v.resting() {
+		return nil, ErrUnavailable
+	}
+	ctx, cancel := context.WithTimeout(v.closed, v.config.LookUpTimeout)
+	defer cancel()
+	asked, epoch, changes := v.now(), v.epoch.Load(), v.changes.Load()
+	ids, err := v.store.LookUp(ctx, fingerprints...)
+	if err != nil {
 		if v.closed.Err() == nil {
 			v.failedAt.Store(int64(v.now()))
 		}
 		return nil, ErrUnavailable
 	}
 	v.failedAt.Store(0)
+	entries := make([]*entry, len(fingerprints))
+	for i, f := range fingerprints {
+		entries[i] = &entry{id: ids[i], asked: asked, epoch: epoch}
+		v.remember(f, entries[i], changes)
+	}
+	return entries, nil
+}
+
+// remember keeps an answer. changes is what v.changes was before the question.
+func (v *Verifier) remember(f Fingerprint, e *entry, changes uint64) {
+	with, without := v.known, v.unknown
+	if e.id == nil {
+		with, without = without, with
+	}
+	with.Set(f, e)
+	without.Invalidate(f)
 	// An entry is put in the cache before this check, and forget counts before it looks there: whichever comes
 	// second sees the other.
 	if v.changes.Load() != changes {
 		e.changed.Store(true)
-	}
-	return e, nil
-}
-
-// Run listens for changes until ctx ends or the verifier is closed. Without it changes are noticed only after
-// Config.RefreshAfter.
-func (v *Verifier) Run(ctx context.Context) {
-	if !v.enter() {
-		return
-	}
-	defer v.running.Done()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(v.closed, cancel)()
-
-	for ctx.Err() == nil {
-		v.forget(nil)
-		_ = v.store.Watch(ctx, v.forget) // whatever ended it, the remedy is the same
-		select {
-		case <-ctx.Done():
-		case <-time.After(v.config.RetryAfter):
-		}
-	}
-}
-
-// forget makes one key, or with nil every key, be looked up again. What was known of them stays, for as long as the
-// store cannot be asked.
-func (v *Verifier) forget(f *Fingerprint) {
-	if f == nil {
-		v.epoch.Add(1)
-		return
-	}
-	v.changes.Add(1)
-	for _, cache := range []*cache{v.known, v.unknown} {
-		if e, ok := cache.GetIfPresent(*f); ok {
-			e.changed.Store(true)
-		}
 	}
 }
 

@@ -8,51 +8,59 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+func guess(t *testing.T) string {
+	key, err := Generate(Live, false)
+	require.NoError(t, err)
+	return key
+}
+
+// attack makes more guesses, one after another, than MaxGuesses allows.
+func attack(t *testing.T, v *Verifier) {
+	for range v.config.MaxGuesses {
+		_, err := v.Verify(t.Context(), guess(t))
+		require.ErrorIs(t, err, ErrUnknown)
+	}
+}
+
 // While keys are being guessed, few who present a key that was never seen wait for the store, and none of them is in the way of
 // keys that were, or of reports about others' keys.
 func TestGuessesDoNotKeepOthersWaiting(t *testing.T) {
 	store := newMemoryStore(live())
-	inBubble(t, store, Config{MaxStrangers: 2, MaxGuesses: 3}, func(t *testing.T, v *Verifier) {
-		guess := func() string {
-			key, err := Generate(Live, false)
-			require.NoError(t, err)
-			return key
-		}
+	inBubble(t, store, Config{MaxGuesses: 3}, func(t *testing.T, v *Verifier) {
 		_, err := v.Verify(t.Context(), liveKey)
 		require.NoError(t, err)
-		for range 3 {
-			_, err := v.Verify(t.Context(), guess())
-			require.ErrorIs(t, err, ErrUnknown)
-		}
+		attack(t, v)
 		require.Equal(t, 4, store.times())
 
 		gate, waited := make(chan struct{}), make(chan error, maxQueue)
-		store.set(func() { store.gate = gate })
+		store.set(func() { store.gate, store.questions = gate, 0 })
 		for range maxQueue {
 			go func() {
-				_, err := v.VerifyFresh(t.Context(), guess())
+				_, err := v.VerifyFresh(t.Context(), guess(t))
 				waited <- err
 			}()
 		}
+		time.Sleep(guessPause)
 		synctest.Wait()
-		require.Equal(t, 6, store.times(), "two at a time")
-		_, err = v.VerifyFresh(t.Context(), guess())
+		require.Equal(t, 1, store.questions, "asked about together")
+		require.Equal(t, 4+maxQueue, store.times())
+		_, err = v.VerifyFresh(t.Context(), guess(t))
 		require.ErrorIs(t, err, ErrUnavailable, "the queue is full")
 
-		store.changed(nil)
+		store.changed(Change{Of: AnyKey})
 		others := make(chan error, 2)
 		go func() {
 			_, err := v.VerifyFresh(t.Context(), liveKey)
 			others <- err
 		}()
 		go func() {
-			_, err := v.ByFingerprint(t.Context(), FingerprintOf(guess()))
+			_, err := v.ByFingerprint(t.Context(), FingerprintOf(guess(t)))
 			others <- err
 		}()
 		synctest.Wait()
-		require.Equal(t, 8, store.times(), "asked beside the strangers")
+		require.Equal(t, 3, store.questions, "asked beside the strangers")
+		store.set(func() { store.gate = nil })
 		close(gate)
-		synctest.Wait()
 		require.ElementsMatch(t, []error{nil, ErrUnknown}, []error{<-others, <-others})
 		for range maxQueue {
 			require.ErrorIs(t, <-waited, ErrUnknown)
@@ -60,15 +68,35 @@ func TestGuessesDoNotKeepOthersWaiting(t *testing.T) {
 	})
 }
 
+// The store hears of guesses once in guessPause, however many come. Without guesses, nobody waits.
+func TestGuessesAreAskedAboutNowAndThen(t *testing.T) {
+	store := newMemoryStore()
+	inBubble(t, store, Config{MaxGuesses: 3}, func(t *testing.T, v *Verifier) {
+		began := time.Now()
+		attack(t, v)
+		require.Zero(t, time.Since(began))
+		store.set(func() { store.questions = 0 })
+		const lasting = time.Second
+		for time.Since(began) < lasting {
+			for range 5 {
+				go func() { _, _ = v.Verify(t.Context(), guess(t)) }()
+			}
+			time.Sleep(guessPause)
+		}
+		synctest.Wait()
+		require.InDelta(t, int(lasting/guessPause), store.questions, 2)
+		require.Equal(t, 3+5*int(lasting/guessPause), store.times())
+	})
+}
+
 // Strangers alone are no attack: when a collector has just started, everybody is one.
 func TestManyStrangersWithoutGuesses(t *testing.T) {
 	store := newMemoryStore()
-	inBubble(t, store, Config{MaxStrangers: 1, MaxGuesses: 3}, func(t *testing.T, v *Verifier) {
+	inBubble(t, store, Config{MaxGuesses: 3}, func(t *testing.T, v *Verifier) {
 		const customers = 10 * maxQueue
 		results := make(chan error, customers)
 		for range customers {
-			key, err := Generate(Live, false)
-			require.NoError(t, err)
+			key := guess(t)
 			store.put(Identity{KeyID: "key_new", Fingerprint: FingerprintOf(key)})
 			go func() {
 				_, err := v.Verify(t.Context(), key)
@@ -78,9 +106,77 @@ func TestManyStrangersWithoutGuesses(t *testing.T) {
 		for range customers {
 			require.NoError(t, <-results)
 		}
+		require.LessOrEqual(t, store.questions, customers/2, "asked about in groups")
 		for range 4 {
 			_, _ = v.Verify(t.Context(), "dk_live_no key")
 		}
 		require.GreaterOrEqual(t, v.strangers.guesses.TokensAt(time.Now()), 3.0, "what is no key is no guess: it costs nothing")
+	})
+}
+
+// A key that is registered after it was guessed is known at once, also if only the digest of it was told, and also while
+// the question about the guess is under way. What is remembered of registered keys stays.
+func TestGuessedKeyIsRegistered(t *testing.T) {
+	registered := Identity{KeyID: "key_test", Fingerprint: FingerprintOf(testKey)}
+	register := func(s *memoryStore) {
+		s.set(func() { s.keys[registered.Fingerprint] = registered })
+		s.changed(Change{Of: NewKey})
+	}
+	t.Run("after the answer", func(t *testing.T) {
+		store := newMemoryStore(live())
+		inBubble(t, store, Config{}, func(t *testing.T, v *Verifier) {
+			_, err := v.Verify(t.Context(), liveKey)
+			require.NoError(t, err)
+			_, err = v.Verify(t.Context(), testKey)
+			require.ErrorIs(t, err, ErrUnknown)
+			register(store)
+			_, err = v.Verify(t.Context(), testKey)
+			require.NoError(t, err)
+			asked := store.times()
+			_, err = v.Verify(t.Context(), liveKey)
+			require.NoError(t, err)
+			require.Equal(t, asked, store.times())
+		})
+	})
+	t.Run("before it", func(t *testing.T) {
+		store := newMemoryStore()
+		inBubble(t, store, Config{}, func(t *testing.T, v *Verifier) {
+			gate, results := make(chan struct{}), make(chan error, 2)
+			store.set(func() { store.gate = gate })
+			ask := func() {
+				_, err := v.Verify(t.Context(), testKey)
+				results <- err
+			}
+			go ask()
+			synctest.Wait()
+			register(store)
+			go ask()
+			synctest.Wait()
+			store.set(func() { store.gate = nil })
+			close(gate)
+			require.NoError(t, <-results)
+			require.NoError(t, <-results)
+		})
+	})
+}
+
+// A store that fails is not asked about each group of those who wait.
+func TestStrangersOfAStoreThatFails(t *testing.T) {
+	store := newMemoryStore()
+	inBubble(t, store, Config{}, func(t *testing.T, v *Verifier) {
+		gate, results := make(chan struct{}), make(chan error, 3*maxGroup)
+		store.set(func() { store.gate, store.away = gate, errAway })
+		for range cap(results) {
+			go func() {
+				_, err := v.Verify(t.Context(), guess(t))
+				results <- err
+			}()
+		}
+		synctest.Wait()
+		close(gate)
+		for range cap(results) {
+			require.ErrorIs(t, <-results, ErrUnavailable)
+		}
+		require.Equal(t, 1, store.questions)
 	})
 }

@@ -32,13 +32,10 @@ type Config struct {
 	LookUpTimeout time.Duration
 	// RetryAfter is how long the store is left alone after it failed to answer, default 500 ms.
 	RetryAfter time.Duration
-	// MaxLookUps bounds the questions to the store at one time, default 16, strangers' apart.
+	// MaxLookUps bounds the questions to the store at one time, default 16. There is one more about strangers.
 	MaxLookUps int
-	// MaxStrangers bounds the questions at one time about keys that callers present and that the store has not named
-	// before, default 4: less than it takes to keep others from the store's connections.
-	MaxStrangers int
 	// MaxGuesses is how many keys that nobody registered may come at once, and in each ten seconds, default 1,000. While
-	// more do, at most 8 strangers at a time wait for MaxStrangers, and others get ErrUnavailable at once.
+	// more do, at most 16 callers at a time wait whose keys the store has not named before, and others get ErrUnavailable at once.
 	MaxGuesses int
 }
 
@@ -52,7 +49,6 @@ func (c Config) withDefaults() Config {
 		LookUpTimeout: cmp.Or(c.LookUpTimeout, 2*time.Second),
 		RetryAfter:    cmp.Or(c.RetryAfter, 500*time.Millisecond),
 		MaxLookUps:    cmp.Or(c.MaxLookUps, 16),
-		MaxStrangers:  cmp.Or(c.MaxStrangers, 4),
 		MaxGuesses:    cmp.Or(c.MaxGuesses, 1000),
 	}
 }
@@ -65,13 +61,13 @@ type Verifier struct {
 
 	known, unknown *cache
 
-	// epoch counts the moments after which everything cached has to be looked up again; changes counts the
-	// single keys that changed.
+	// epoch counts the moments after which everything cached has to be looked up again; changes counts those after
+	// which some of it has.
 	epoch, changes atomic.Uint64
 
 	flights   singleflight.Group
 	slots     chan struct{} // one for each look-up under way
-	strangers strangers
+	strangers *strangers
 	running   sync.WaitGroup
 	closed    context.Context
 	close     context.CancelFunc
@@ -101,8 +97,9 @@ func NewVerifier(store Store, config Config) *Verifier {
 		known:   newCache(config.MaxKnown),
 		unknown: newCache(config.MaxUnknown),
 		slots:   make(chan struct{}, config.MaxLookUps),
+
+		strangers: newStrangers(&config),
 	}
-	v.strangers = newStrangers(&config)
 	v.closed, v.close = context.WithCancel(context.Background())
 	return v
 }
@@ -165,6 +162,12 @@ func (v *Verifier) remembered(f Fingerprint, maxAge time.Duration) (*Identity, b
 	return e.id, true
 }
 
+// unregistered reports whether the store said lately that nobody registered a key.
+func (v *Verifier) unregistered(f Fingerprint, maxAge time.Duration) bool {
+	e, ok := v.unknown.GetIfPresent(f)
+	return ok && v.fresh(e, min(maxAge, v.config.UnknownFor))
+}
+
 func (v *Verifier) fresh(e *entry, maxAge time.Duration) bool {
 	return !v.outdated(e) && v.now()-e.asked < maxAge
 }
@@ -176,7 +179,7 @@ func (v *Verifier) outdated(e *entry) bool {
 
 // ask looks a key up, or waits for another caller's look-up of it.
 func (v *Verifier) ask(ctx context.Context, q *question, maxAge time.Duration, stale bool) (*Identity, error) {
-	if e, ok := v.unknown.GetIfPresent(q.f); ok && v.fresh(e, min(maxAge, v.config.UnknownFor)) {
+	if v.unregistered(q.f, maxAge) {
 		return nil, ErrUnknown
 	}
 	if q.stranger {

@@ -21,8 +21,9 @@ type memoryStore struct {
 	keys    map[Fingerprint]Identity
 	away    error
 	gate    chan struct{} // when set, a look-up reads its answer, then waits here before it gives it
-	asked   int
-	changed func(*Fingerprint)
+	changed func(Change)
+
+	asked, questions int // keys, and questions about them
 }
 
 func newMemoryStore(ids ...Identity) *memoryStore {
@@ -33,10 +34,17 @@ func newMemoryStore(ids ...Identity) *memoryStore {
 	return s
 }
 
-func (s *memoryStore) LookUp(ctx context.Context, f Fingerprint) (*Identity, error) {
+func (s *memoryStore) LookUp(ctx context.Context, fingerprints ...Fingerprint) (ids []*Identity, err error) {
 	s.mu.Lock()
-	s.asked++
-	id, ok := s.keys[f]
+	s.asked += len(fingerprints)
+	s.questions++
+	for _, f := range fingerprints {
+		var found *Identity
+		if id, ok := s.keys[f]; ok {
+			found = &id
+		}
+		ids = append(ids, found)
+	}
 	away, gate := s.away, s.gate
 	s.mu.Unlock()
 	if gate != nil {
@@ -46,16 +54,10 @@ func (s *memoryStore) LookUp(ctx context.Context, f Fingerprint) (*Identity, err
 			return nil, ctx.Err()
 		}
 	}
-	switch {
-	case away != nil:
-		return nil, away
-	case !ok:
-		return nil, ErrUnknown
-	}
-	return &id, nil
+	return ids, away
 }
 
-func (s *memoryStore) Watch(ctx context.Context, changed func(*Fingerprint)) error {
+func (s *memoryStore) Watch(ctx context.Context, changed func(Change)) error {
 	s.mu.Lock()
 	s.changed = changed
 	s.mu.Unlock()
@@ -69,7 +71,7 @@ func (s *memoryStore) put(id Identity) {
 	changed := s.changed
 	s.mu.Unlock()
 	if changed != nil {
-		changed(&id.Fingerprint)
+		changed(Change{OneKey, id.Fingerprint})
 	}
 }
 
@@ -202,7 +204,7 @@ func TestVerifyAsksAgainAfterWhatMayHaveHiddenAChange(t *testing.T) {
 		store.set(func() { store.keys[FingerprintOf(liveKey)] = revoked(live()) }) // nobody says so
 		_, err = v.Verify(t.Context(), liveKey)
 		require.NoError(t, err)
-		store.changed(nil)
+		store.changed(Change{Of: AnyKey})
 		_, err = v.Verify(t.Context(), liveKey)
 		require.ErrorIs(t, err, ErrRevoked)
 	})
@@ -233,7 +235,7 @@ func TestVerifyWhileStoreIsAway(t *testing.T) {
 		_, err := v.Verify(t.Context(), liveKey)
 		require.NoError(t, err)
 		store.set(func() { store.away = errAway })
-		store.changed(nil)
+		store.changed(Change{Of: AnyKey})
 
 		id, err := v.Verify(t.Context(), liveKey)
 		require.NoError(t, err, "ingest takes a key that is remembered, however old")
@@ -391,7 +393,7 @@ func TestRunWatchesAgain(t *testing.T) {
 
 type failingWatch struct{ *memoryStore }
 
-func (failingWatch) Watch(context.Context, func(*Fingerprint)) error { return errAway }
+func (failingWatch) Watch(context.Context, func(Change)) error { return errAway }
 
 func TestClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,10 +19,10 @@ import (
 // oneKey is a store with the same key for everybody.
 type oneKey struct{ id apikey.Identity }
 
-func (s *oneKey) LookUp(context.Context, apikey.Fingerprint) (*apikey.Identity, error) {
-	return &s.id, nil
+func (s *oneKey) LookUp(_ context.Context, fingerprints ...apikey.Fingerprint) ([]*apikey.Identity, error) {
+	return slices.Repeat([]*apikey.Identity{&s.id}, len(fingerprints)), nil
 }
-func (s *oneKey) Watch(ctx context.Context, _ func(*apikey.Fingerprint)) error {
+func (s *oneKey) Watch(ctx context.Context, _ func(apikey.Change)) error {
 	<-ctx.Done()
 	return ctx.Err()
 }

@@ -72,8 +72,9 @@ func TestKeysAreImported(t *testing.T) {
 	store := postgres.NewKeyStore(db, postgres.Pepper("pepper of the tests"))
 	allowances := map[int32]bool{}
 	for _, row := range file[:4] {
-		id, err := store.LookUp(t.Context(), row.Fingerprint)
+		ids, err := store.LookUp(t.Context(), row.Fingerprint)
 		require.NoError(t, err)
+		id := ids[0]
 		require.Equal(t, accounts.CustomerScopes, id.Scopes)
 		require.False(t, id.Confirmed, "a line of a file shows nothing about an address")
 		allowances[id.Allowance.ID] = true

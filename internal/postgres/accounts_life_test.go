@@ -36,9 +36,9 @@ func (l lives) open(email string) *accounts.Account {
 // as is whoever holds a raw key, as a verifier would see it now.
 func (l lives) as(raw string) access.Actor {
 	l.Helper()
-	id, err := postgres.NewKeyStore(l.db, postgres.Pepper("pepper of the tests")).LookUp(l.Context(), apikey.FingerprintOf(raw))
+	ids, err := postgres.NewKeyStore(l.db, postgres.Pepper("pepper of the tests")).LookUp(l.Context(), apikey.FingerprintOf(raw))
 	require.NoError(l, err)
-	return access.ActorOf(id, netip.MustParseAddr("203.0.113.9"))
+	return access.ActorOf(ids[0], netip.MustParseAddr("203.0.113.9"))
 }
 
 func (l lives) confirm(userID string) {

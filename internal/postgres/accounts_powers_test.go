@@ -41,9 +41,9 @@ func (p *powers) account(name, organizationID string) *accounts.Account {
 
 // with is who presents a key, as it is known now.
 func (p *powers) with(key accounts.NewKey) access.Actor {
-	id, err := postgres.NewKeyStore(p.db, postgres.Pepper("pepper of the tests")).LookUp(p.Context(), key.Key.Fingerprint)
+	ids, err := postgres.NewKeyStore(p.db, postgres.Pepper("pepper of the tests")).LookUp(p.Context(), key.Key.Fingerprint)
 	require.NoError(p, err)
-	return access.ActorOf(id, netip.Addr{})
+	return access.ActorOf(ids[0], netip.Addr{})
 }
 
 func (p *powers) invite(by access.Actor, organizationID string, u accounts.User, role string) string {

@@ -44,9 +44,9 @@ func TestRegistrationIsStored(t *testing.T) {
 	require.NoError(t, db.Pool().QueryRow(t.Context(), `SELECT string_agg(k::text, '') FROM api_keys k`).Scan(&dump))
 	require.NotContains(t, dump, key.Raw[8:])
 	require.NotContains(t, dump, key.Key.Fingerprint.String())
-	id, err := postgres.NewKeyStore(db, postgres.Pepper("pepper of the tests")).LookUp(t.Context(), key.Key.Fingerprint)
+	ids, err := postgres.NewKeyStore(db, postgres.Pepper("pepper of the tests")).LookUp(t.Context(), key.Key.Fingerprint)
 	require.NoError(t, err)
-	require.Equal(t, &key.Key.Identity, id)
+	require.Equal(t, []*apikey.Identity{&key.Key.Identity}, ids)
 }
 
 // Neither an e-mail nor the name of an organisation opens what is there.

@@ -27,9 +27,9 @@ func limitedKey(t *testing.T, db *postgres.DB, email string, perHour, perMonth i
 	})
 	require.NoError(t, err)
 	setLimits(t, db, a.Key.Key.KeyID, perHour, perMonth)
-	id, err := postgres.NewKeyStore(db, testPepper).LookUp(t.Context(), apikey.FingerprintOf(a.Key.Raw))
+	ids, err := postgres.NewKeyStore(db, testPepper).LookUp(t.Context(), apikey.FingerprintOf(a.Key.Raw))
 	require.NoError(t, err)
-	return id
+	return ids[0]
 }
 
 func setLimits(t *testing.T, db *postgres.DB, keyID string, perHour, perMonth int64) {

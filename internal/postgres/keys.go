@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -18,9 +17,9 @@ import (
 type KeyStore struct {
 	db     *DB
 	pepper Pepper
-	// asked maps digests to the fingerprints they were made of: the database knows digests only, and has to say which
-	// key changed. One that was never asked about is in nobody's cache, so its changes are of no interest.
-	asked   *otter.Cache[[32]byte, apikey.Fingerprint]
+	// found maps the digests of registered keys to the fingerprints they were made of: the database knows digests only, and
+	// has to say which key changed. Guesses find no place in it.
+	found   *otter.Cache[[32]byte, apikey.Fingerprint]
 	evicted atomic.Bool
 }
 
@@ -29,7 +28,7 @@ var _ apikey.Store = (*KeyStore)(nil)
 // NewKeyStore finds keys in db; their digests were made with pepper.
 func NewKeyStore(db *DB, pepper Pepper) *KeyStore {
 	s := &KeyStore{db: db, pepper: pepper}
-	s.asked = otter.Must(&otter.Options[[32]byte, apikey.Fingerprint]{
+	s.found = otter.Must(&otter.Options[[32]byte, apikey.Fingerprint]{
 		MaximumSize: 250_000, // more than a verifier remembers by default
 		Executor:    inline,
 		OnDeletion: func(e otter.DeletionEvent[[32]byte, apikey.Fingerprint]) {
@@ -39,8 +38,8 @@ func NewKeyStore(db *DB, pepper Pepper) *KeyStore {
 	return s
 }
 
-const lookUpKey = `
-SELECT k.id, k.environment, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.allowed_addresses,
+const lookUpKeys = `
+SELECT k.digest, k.id, k.environment, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.allowed_addresses,
 	a.seq, coalesce(a.requests_per_hour, 0), coalesce(a.requests_per_month, 0),
 	coalesce(u.id, ''), coalesce(u.email, ''), coalesce(u.role = 'admin' AND u.organization = o.seq, false),
 	u.seq IS NULL OR u.email_confirmed_at IS NOT NULL, coalesce(o.id, ''), coalesce(o.name, '')
@@ -49,25 +48,49 @@ JOIN allowances a ON a.seq = k.allowance
 LEFT JOIN users u ON u.seq = k.user_seq
 LEFT JOIN organizations made_in ON made_in.seq = k.organization
 LEFT JOIN organizations o ON o.seq = coalesce(made_in.merged_into, made_in.seq)
-WHERE k.digest = $1`
+WHERE k.digest = ANY($1)`
 
 // LookUp implements apikey.Store.
-func (s *KeyStore) LookUp(ctx context.Context, f apikey.Fingerprint) (*apikey.Identity, error) {
-	digest := apikey.Digest(s.pepper, f)
-	s.asked.Set([32]byte(digest), f) // before the question: a change after it is then told
-	id := &apikey.Identity{Fingerprint: f}
-	var expires, revoked *time.Time
-	err := s.db.read.QueryRow(ctx, lookUpKey, digest).Scan(&id.KeyID, &id.Environment, &id.Scopes, &id.CreatedAt,
-		&expires, &revoked, &id.Addresses, &id.Allowance.ID, &id.Allowance.PerHour, &id.Allowance.PerMonth,
-		&id.UserID, &id.UserEmail, &id.OrganizationAdmin, &id.Confirmed, &id.OrganizationID, &id.OrganizationName)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return nil, apikey.ErrUnknown
-	case err != nil:
-		return nil, fmt.Errorf("cannot look a key up: %w", public(err))
+func (s *KeyStore) LookUp(ctx context.Context, fingerprints ...apikey.Fingerprint) ([]*apikey.Identity, error) {
+	digests := make([][]byte, len(fingerprints))
+	for i, f := range fingerprints {
+		digests[i] = apikey.Digest(s.pepper, f)
 	}
-	id.CreatedAt, id.ExpiresAt, id.RevokedAt = id.CreatedAt.UTC(), utc(expires), utc(revoked)
-	return id, nil
+	registered, err := s.lookUp(ctx, digests)
+	if err != nil {
+		return nil, fmt.Errorf("cannot look keys up: %w", public(err))
+	}
+	ids := make([]*apikey.Identity, len(fingerprints))
+	for i, f := range fingerprints {
+		digest := [32]byte(digests[i])
+		if ids[i] = registered[digest]; ids[i] != nil {
+			ids[i].Fingerprint = f
+			s.found.Set(digest, f)
+		}
+	}
+	return ids, nil
+}
+
+func (s *KeyStore) lookUp(ctx context.Context, digests [][]byte) (map[[32]byte]*apikey.Identity, error) {
+	rows, err := s.db.read.Query(ctx, lookUpKeys, digests)
+	if err != nil {
+		return nil, err
+	}
+	registered := make(map[[32]byte]*apikey.Identity, len(digests))
+	defer rows.Close()
+	for rows.Next() {
+		var digest []byte
+		var expires, revoked *time.Time
+		id := &apikey.Identity{}
+		if err := rows.Scan(&digest, &id.KeyID, &id.Environment, &id.Scopes, &id.CreatedAt,
+			&expires, &revoked, &id.Addresses, &id.Allowance.ID, &id.Allowance.PerHour, &id.Allowance.PerMonth,
+			&id.UserID, &id.UserEmail, &id.OrganizationAdmin, &id.Confirmed, &id.OrganizationID, &id.OrganizationName); err != nil {
+			return nil, err
+		}
+		id.CreatedAt, id.ExpiresAt, id.RevokedAt = id.CreatedAt.UTC(), utc(expires), utc(revoked)
+		registered[[32]byte(digest)] = id
+	}
+	return registered, rows.Err()
 }
 
 // keyChannel is notified by triggers with the digest of a key, in hex, when the key or what belongs to its identity changes.
@@ -84,19 +107,19 @@ const (
 )
 
 // Watch implements apikey.Store. It listens on a connection of its own, which belongs to no pool.
-func (s *KeyStore) Watch(ctx context.Context, changed func(*apikey.Fingerprint)) error {
-	listening := every(deaf, func() { changed(nil) })
+func (s *KeyStore) Watch(ctx context.Context, changed func(apikey.Change)) error {
+	listening := every(deaf, func() { changed(apikey.Change{Of: apikey.AnyKey}) })
 	conn, err := s.listen(ctx)
 	listening()
 	if err != nil {
 		return err
 	}
 	defer hangUp(conn)
-	changed(nil) // what changed before LISTEN went unheard
+	changed(apikey.Change{Of: apikey.AnyKey}) // what changed before LISTEN went unheard
 	for {
 		notice, err := waitForNotice(ctx, conn)
 		if err != nil {
-			changed(nil)
+			changed(apikey.Change{Of: apikey.AnyKey})
 			return fmt.Errorf("cannot wait for changes of keys: %w", public(err))
 		}
 		if notice != nil {
@@ -163,15 +186,17 @@ func waitForNotice(ctx context.Context, conn *pgx.Conn) (*string, error) {
 	return nil, conn.Ping(alive)
 }
 
-func (s *KeyStore) tell(payload string, changed func(*apikey.Fingerprint)) {
+// tell passes a notice on. A key that was not found before is in nobody's memory, unless as one that nobody registered, or a question
+// about it is under way.
+func (s *KeyStore) tell(payload string, changed func(apikey.Change)) {
+	change := apikey.Change{Of: apikey.NewKey}
 	digest, err := hex.DecodeString(payload)
 	if err != nil || len(digest) != 32 {
-		changed(nil)
-		return
-	}
-	if f, ok := s.asked.GetIfPresent([32]byte(digest)); ok {
-		changed(&f)
+		change.Of = apikey.AnyKey
+	} else if f, ok := s.found.GetIfPresent([32]byte(digest)); ok {
+		change = apikey.Change{Of: apikey.OneKey, Key: f}
 	} else if s.evicted.Load() {
-		changed(nil)
+		change.Of = apikey.AnyKey
 	}
+	changed(change)
 }

@@ -83,9 +83,9 @@ func TestUsesInvalidateNoCache(t *testing.T) {
 		require.NoError(t, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	changes, ended := make(chan *apikey.Fingerprint, 10), make(chan error, 1)
-	go func() { ended <- store.Watch(ctx, func(f *apikey.Fingerprint) { changes <- f }) }()
-	require.Nil(t, <-changes, "it listens")
+	changes, ended := make(chan apikey.Change, 10), make(chan error, 1)
+	go func() { ended <- store.Watch(ctx, func(c apikey.Change) { changes <- c }) }()
+	require.Equal(t, apikey.Change{Of: apikey.AnyKey}, <-changes, "it listens")
 
 	var log apikey.UseLog
 	log.Note(used.KeyID, time.Now())
@@ -93,7 +93,7 @@ func TestUsesInvalidateNoCache(t *testing.T) {
 	require.Equal(t, "1", text(t, db, `SELECT count(*) FROM api_keys WHERE last_used IS NOT NULL`))
 	_, err := registry.RevokeKey(t.Context(), access.Operator, other.KeyID)
 	require.NoError(t, err)
-	require.Equal(t, other.Fingerprint, *<-changes, "the first change that is told")
+	require.Equal(t, apikey.Change{Of: apikey.OneKey, Key: other.Fingerprint}, <-changes, "the first change that is told")
 	cancel()
 	require.Error(t, <-ended)
 }
