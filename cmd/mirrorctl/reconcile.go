@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -18,14 +20,16 @@ func reconcileCommand(data *string) *cobra.Command {
 	var q reconcileQuestion
 	cmd := &cobra.Command{
 		Use:   "reconcile",
-		Short: "Compare the statistics with a recount of the events, and repair them",
-		Long: `Compare the statistics with a recount of the events, figure by figure, in one snapshot of the database. Collectors may go
-on writing meanwhile.
+		Short: "Compare the statistics and the ledger with a recount of the events, and repair the statistics",
+		Long: `Compare the statistics with a recount of the events, figure by figure, and the ledger of what was received with what is
+stored, in one snapshot of the database. Collectors may go on writing meanwhile.
+
+The ledger is compared as a whole, so not with --from or --to.
 
 With --repair, what differs is replaced by what the events say, one key and day at a time, and printed. Collectors may go on
-then, too. Days whose events have been dropped are left as they are.
+then, too. Days whose events have been dropped are left as they are, and so is the ledger.
 
-Exit code 0: equal, or repaired. 1: they differ, and the differences are printed. 2: the comparison or the repair could not be
+Exit code 0: equal, or repaired. 1: they differ, and the differences are printed; with --repair, the ledger does. 2: the comparison or the repair could not be
 made; what was repaired before that stays.`,
 		Example: `  mirrorctl reconcile
   mirrorctl reconcile --from 2026-03-01 --to 2026-03-08
@@ -60,7 +64,7 @@ func (q *reconcileQuestion) answer(cmd *cobra.Command, data string) error {
 	switch {
 	case err != nil:
 		return &exitError{exitCouldNot, err}
-	case !report.Equal() && !q.repair:
+	case !report.LedgerEqual() || report.Total > 0 && !q.repair:
 		return &exitError{exitFailed, nil}
 	}
 	return nil
@@ -104,7 +108,14 @@ func printReport(w io.Writer, r *postgres.Report, repaired bool) error {
 	if r.Sealed > 0 {
 		fmt.Fprintf(w, "left out: %d days whose events have been dropped\n", r.Sealed)
 	}
-	if r.Equal() {
+	if err := printStatistics(w, r, repaired); err != nil || r.Ledger == nil {
+		return err
+	}
+	return printLedger(w, r.Ledger)
+}
+
+func printStatistics(w io.Writer, r *postgres.Report, repaired bool) error {
+	if r.Total == 0 {
 		_, err := fmt.Fprintf(w, "equal: %d events, %d statistics rows, %d sights of agents\n", r.Events, r.Rows, r.Agents)
 		return err
 	}
@@ -125,6 +136,42 @@ func printReport(w io.Writer, r *postgres.Report, repaired bool) error {
 		outcome = "repaired"
 	}
 	_, err := fmt.Fprintf(w, "%s: %d figures (%d shown), %d events, %d statistics rows\n", outcome, r.Total, len(r.Differences), r.Events, r.Rows)
+	return err
+}
+
+// printLedger shows the two equations, and where the second does not hold.
+func printLedger(w io.Writer, l *postgres.LedgerReport) error {
+	var rejected int64
+	var reasons []string
+	for _, reason := range slices.Sorted(maps.Keys(l.Rejected)) {
+		rejected += l.Rejected[reason]
+		reasons = append(reasons, fmt.Sprintf("%d %s", l.Rejected[reason], reason))
+	}
+	why := ""
+	if len(reasons) > 0 {
+		why = " (" + strings.Join(reasons, ", ") + ")"
+	}
+	outcome, sign := "ledger equal", "="
+	if !l.Equal() {
+		outcome = fmt.Sprintf("ledger different in %d figures", l.Total)
+		if l.Stored != l.Events+l.Totals {
+			sign = "≠"
+		}
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(t, "SENT WITH\tOUTCOME\tBOOKED\tFOUND")
+		for _, d := range l.Differences {
+			found := fmt.Sprint(d.Found)
+			if d.AtLeast {
+				found += " at least"
+			}
+			fmt.Fprintf(t, "%s\t%s\t%d\t%s\n", dash(d.Key), d.Outcome, d.Booked, found)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, "%s: %d received = %d stored + %d repeated + %d rejected%s; %d stored %s %d events (%d of sealed days) + %d reported totals\n",
+		outcome, l.Received, l.Stored, l.Repeated, rejected, why, l.Stored, sign, l.Events, l.SealedEvents, l.Totals)
 	return err
 }
 

@@ -49,13 +49,18 @@ type Report struct {
 	// Total is the number of differences, of which Differences are the first.
 	Total       int          `json:"different"`
 	Differences []Difference `json:"differences"`
+	// Ledger is compared with what there is; nil when only some days were: it is by hours of receipt.
+	Ledger *LedgerReport `json:"ledger,omitempty"`
 }
 
-// Equal reports whether the statistics are exactly what the events say.
-func (r *Report) Equal() bool { return r.Total == 0 }
+// Equal reports whether the statistics are exactly what the events say, and the ledger, if it was compared, what there is.
+func (r *Report) Equal() bool { return r.Total == 0 && r.LedgerEqual() }
 
-// Reconcile compares the statistics with a recount of the events, figure by figure, in one snapshot of the database: writers
-// may go on meanwhile.
+// LedgerEqual reports whether the ledger is what there is, or was not compared.
+func (r *Report) LedgerEqual() bool { return r.Ledger == nil || r.Ledger.Total == 0 }
+
+// Reconcile compares the statistics with a recount of the events, figure by figure, and the ledger with what is stored, in
+// one snapshot of the database: writers may go on meanwhile.
 //
 // All keys and days are compared by sums first; see reconcile_sums.go. Only those that differ are looked at cell by cell. So
 // its memory grows with the number of keys, not with that of events.
@@ -92,6 +97,9 @@ func reconcileIn(ctx context.Context, txs []pgx.Tx, cfg ReconcileConfig) (*Repor
 			return nil, err
 		}
 		names.note(late)
+		if err := r.compareLedger(ctx, txs[0]); err != nil {
+			return nil, err
+		}
 	}
 	return r.report, names.resolve(ctx, txs[0])
 }

@@ -51,8 +51,14 @@ type recounter struct {
 	bounds   []int32          // of latency buckets
 	agents   map[string]int64 // hashes by id, as many as fit
 	events   int64
+	sent     map[int32]*sent // by key
+	last     *sent           // of lastKey: events of a key come in runs
+	lastKey  int32
 	addition addition // in the making
 }
+
+// sent is how many events of a key there are, by who sent them.
+type sent struct{ own, trusted int64 }
 
 // names are the dictionary ids of the names that count for something. A name that the dictionary does not have gets a
 // negative one: an event that was counted under "other" may still have it.
@@ -85,7 +91,22 @@ func (m *names) id(d domain, value string) int32 {
 }
 
 func newRecounter(m names) *recounter {
-	return &recounter{meanings: m, bounds: latencyBounds(), agents: map[string]int64{}}
+	return &recounter{meanings: m, bounds: latencyBounds(), agents: map[string]int64{}, sent: map[int32]*sent{}}
+}
+
+// count notes who sent an event: only a trusted sender can be another than the key itself.
+func (r *recounter) count(key int32, flags int16) {
+	if r.last == nil || r.lastKey != key {
+		if r.sent[key] == nil {
+			r.sent[key] = &sent{}
+		}
+		r.last, r.lastKey = r.sent[key], key
+	}
+	if flags&flagTrusted != 0 {
+		r.last.trusted++
+	} else {
+		r.last.own++
+	}
 }
 
 // event adds one event.
@@ -93,7 +114,9 @@ func (r *recounter) event(f [][]byte, to sink) error {
 	r.events++
 	micros := microsOf(f[0])
 	flags := int2Of(f[2])
-	p := period{key: int4Of(f[1], 0), vantage: usage.Vantage(flags >> vantageShift & twoBits), bucket: micros - mod(micros, bucketMicros)}
+	key := int4Of(f[1], 0)
+	r.count(key, flags)
+	p := period{key: key, vantage: usage.Vantage(flags >> vantageShift & twoBits), bucket: micros - mod(micros, bucketMicros)}
 	if f[13] != nil {
 		to.see(p, r.agent(f[13]))
 	}

@@ -22,10 +22,11 @@ type reconciliation struct {
 	holders  map[int32]holder
 	last     map[watched]int64 // the last quarter of an hour with statistics
 	since    time.Time         // what is older is sealed
+	sent     map[int32]sent    // by key; events that are not sealed
 }
 
 func newReconciliation(ctx context.Context, tx pgx.Tx, cfg ReconcileConfig) (*reconciliation, error) {
-	r := &reconciliation{cfg: cfg, report: &Report{}, random: newRandomness(), last: map[watched]int64{}}
+	r := &reconciliation{cfg: cfg, report: &Report{}, random: newRandomness(), last: map[watched]int64{}, sent: map[int32]sent{}}
 	var err error
 	if r.meanings, err = findMeanings(ctx, tx); err != nil {
 		return nil, err
@@ -108,9 +109,10 @@ func (r *reconciliation) week(ctx context.Context, txs []pgx.Tx, from, to time.T
 	for parts := 1; ; parts *= 4 {
 		differing := map[keyDay]struct{}{}
 		var report Report
+		var p *pass
 		full := false
 		for part := 0; part < parts && !full; part++ {
-			p := r.newPass(len(txs), admitted, part, parts)
+			p = r.newPass(len(txs), admitted, part, parts)
 			if err := p.run(ctx, txs, statements); err != nil {
 				return nil, err
 			}
@@ -124,6 +126,7 @@ func (r *reconciliation) week(ctx context.Context, txs []pgx.Tx, from, to time.T
 			r.report.Events += report.Events
 			r.report.Rows += report.Rows
 			r.report.Agents += report.Agents
+			p.addSent(r.sent)
 			return differing, nil
 		}
 	}
@@ -235,6 +238,16 @@ func (p *pass) compare(differing map[keyDay]struct{}) {
 	for at, l := range left {
 		if l != (daySum{}) {
 			differing[at] = struct{}{}
+		}
+	}
+}
+
+// addSent adds who sent the events that were read.
+func (p *pass) addSent(to map[int32]sent) {
+	for _, s := range p.workers {
+		for key, n := range s.events.sent {
+			sum := to[key]
+			to[key] = sent{own: sum.own + n.own, trusted: sum.trusted + n.trusted}
 		}
 	}
 }

@@ -22,6 +22,7 @@ func requireEqualToRecount(t require.TestingT, db *postgres.DB) *postgres.Report
 	report, err := postgres.Reconcile(contextOf(t), db, postgres.ReconcileConfig{MaxDifferences: 10})
 	require.NoError(t, err)
 	require.Zero(t, report.Total, "%+v", report.Differences)
+	require.NotNil(t, report.Ledger)
 	return report
 }
 

@@ -11,7 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Repair makes the statistics what the events say, and reports what it changed. Writers may go on meanwhile.
+// Repair makes the statistics what the events say, and reports what it changed. Writers may go on meanwhile. Where the ledger
+// differs, it is reported and left as it is: which side is wrong cannot be known.
 //
 // It replaces the rows of each key and day that differ, in a transaction of its own that sees one snapshot: the rows that are
 // deleted were committed together with the events that are counted. What is committed later is in neither, and stays. Days
@@ -25,8 +26,11 @@ func Repair(ctx context.Context, db *DB, cfg ReconcileConfig) (*Report, error) {
 			return err
 		}
 		late, err := r.activityDiffering(ctx, txs[0])
+		if err != nil {
+			return err
+		}
 		noteActivity(suspects, late)
-		return err
+		return r.compareLedger(ctx, txs[0])
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot compare statistics with events: %w", public(err))

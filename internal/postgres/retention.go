@@ -86,18 +86,32 @@ func (b borders) at(now time.Time, r Retention, w usage.Window) borders {
 	return b
 }
 
-const updateBorders = `
+const (
+	updateBorders = `
 UPDATE retention SET sealed_before = $1, quarters_from = $2, hours_from = $3
 WHERE (sealed_before, quarters_from, hours_from) <> ($1, $2, $3)`
+	// What is sealed is counted once more, for the ledger to be compared with. flags & 2 is flagTrusted.
+	countSealed = `
+INSERT INTO brought_forward AS b (key, events, trusted)
+SELECT key, count(*) FILTER (WHERE flags & 2 = 0), count(*) FILTER (WHERE flags & 2 <> 0)
+FROM audit_logs WHERE time >= $1 AND time < $2 GROUP BY key ORDER BY key
+ON CONFLICT (key) DO UPDATE SET events = b.events + excluded.events, trusted = b.trusted + excluded.trusted`
+)
 
 // advance moves the borders to where they belong. It comes before anything is dropped or coarsened, so that nobody takes what
-// is half gone for whole.
+// is half gone for whole. Only the job that seals a week waits for its events to be counted; writers and readers do not.
 func (db *DB) advance(ctx context.Context, now time.Time) (b borders, err error) {
 	err = pgx.BeginFunc(ctx, db.jobs, func(tx pgx.Tx) error {
 		if err := tx.QueryRow(ctx, selectBorders+` FOR UPDATE`).Scan(b.places()...); err != nil {
 			return err
 		}
+		before := b.sealed
 		b = b.at(now, db.retention, db.window)
+		if b.sealed.After(before) {
+			if _, err := tx.Exec(ctx, countSealed, before, b.sealed); err != nil {
+				return err
+			}
+		}
 		_, err := tx.Exec(ctx, updateBorders, b.sealed, b.quarters, b.hours)
 		return err
 	})

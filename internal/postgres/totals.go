@@ -29,9 +29,9 @@ func compareTotals(a, b total) int {
 }
 
 const insertTotals = `
-INSERT INTO reported_totals (key, stream, start, time, name, unit, attributes, value, count)
+INSERT INTO reported_totals (key, stream, start, time, name, unit, attributes, value, count, reporter)
 SELECT * FROM unnest($1::int[], $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[], $7::jsonb[],
-	$8::double precision[], $9::bigint[])
+	$8::double precision[], $9::bigint[], $10::int[])
 ON CONFLICT DO NOTHING
 RETURNING key, stream, start, time`
 
@@ -42,7 +42,7 @@ func writeTotals(ctx context.Context, tx pgx.Tx, totals []total, l ledger) error
 	}
 	slices.SortFunc(totals, compareTotals)
 	n := len(totals)
-	keys, streams := make([]int32, n), make([]pgtype.UUID, n)
+	keys, reporters, streams := make([]int32, n), make([]int32, n), make([]pgtype.UUID, n)
 	starts, times := make([]time.Time, n), make([]time.Time, n)
 	names, units, attributes := make([]string, n), make([]string, n), make([][]byte, n)
 	values, counts := make([]float64, n), make([]int64, n)
@@ -51,13 +51,13 @@ func writeTotals(ctx context.Context, tx pgx.Tx, totals []total, l ledger) error
 		if err != nil {
 			return err
 		}
-		keys[i], streams[i] = t.key, pgtype.UUID{Bytes: t.Stream, Valid: true}
+		keys[i], reporters[i], streams[i] = t.key, t.reporter, pgtype.UUID{Bytes: t.Stream, Valid: true}
 		starts[i], times[i] = t.Start, t.Time
 		names[i], units[i], attributes[i] = t.Name, t.Unit, text
 		values[i], counts[i] = t.Value, int64(min(t.Count, math.MaxInt64))
 		l[ledgerLine{t.reporter, outcomeRepeated}]++
 	}
-	rows, err := tx.Query(ctx, insertTotals, keys, streams, starts, times, names, units, attributes, values, counts)
+	rows, err := tx.Query(ctx, insertTotals, keys, streams, starts, times, names, units, attributes, values, counts, reporters)
 	if err != nil {
 		return err
 	}

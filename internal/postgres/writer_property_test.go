@@ -66,8 +66,17 @@ func eventGen() *rapid.Generator[usage.Event] {
 
 var testPepper = postgres.Pepper("a pepper for tests")
 
-// newKey is the key of a new user, so that it is counted for all users' keys together too.
+// newKey is the key of a new user, so that it is counted for all users' keys together too. It may send what the events of these
+// tests are: trusted.
 func newKey(t require.TestingT, db *postgres.DB) string {
+	id := newCustomer(t, db)
+	_, err := db.Pool().Exec(contextOf(t), `UPDATE api_keys SET scopes = scopes || $2::text WHERE id = $1`, id, apikey.ScopeTelemetryWriteAny)
+	require.NoError(t, err)
+	return id
+}
+
+// newCustomer is the key of a new user as a registration makes it.
+func newCustomer(t require.TestingT, db *postgres.DB) string {
 	keyAccount, err := postgres.NewRegistry(db, testPepper).Register(contextOf(t), access.Operator, accounts.Registration{
 		Email: "ada@example.com", Organization: "Analytical Engines", Environment: apikey.Live,
 	})

@@ -151,4 +151,16 @@ DROP VIEW usage_cells;
 DROP FUNCTION share_figure;
 DROP TABLE usage_counts;
 DROP TABLE audit_logs;
+-- Weeks that were detached and not dropped yet would be in the way of new ones.
+-- +goose StatementBegin
+DO $$
+DECLARE
+    week regclass;
+BEGIN
+    FOR week IN SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND relname ~ '^audit_logs_[0-9]{4}w[0-9]{2}$' LOOP
+        EXECUTE 'DROP TABLE ' || week;
+    END LOOP;
+END
+$$;
+-- +goose StatementEnd
 DROP TABLE dictionary;

@@ -101,3 +101,10 @@ ALTER TABLE usage_counts DISABLE ROW LEVEL SECURITY;
 ALTER TABLE audit_logs DISABLE ROW LEVEL SECURITY;
 -- The role stays: other databases of the server may use it.
 REVOKE ALL ON organizations, users, api_keys, reported_totals, ingest_ledger, dictionary, agent_activity, usage_latencies, usage_statistics, usage_cells, key_activity, usage_counts, audit_logs FROM mirrorball_reader;
+-- +goose StatementBegin
+DO $$
+BEGIN
+    EXECUTE 'REVOKE USAGE ON SCHEMA ' || quote_ident(current_schema()) || ' FROM mirrorball_reader';
+END
+$$;
+-- +goose StatementEnd

@@ -184,8 +184,10 @@ CREATE TRIGGER owner_changed AFTER UPDATE OF name ON organizations
     FOR EACH STATEMENT EXECUTE FUNCTION notify_key_change();
 DROP TRIGGER allowance_changed ON allowances;
 DROP FUNCTION notify_keys_of;
-DELETE FROM refused_calls a USING refused_calls b
-    WHERE (a.minute, a.prefix, a.fingerprint, a.reason) = (b.minute, b.prefix, b.fingerprint, b.reason) AND a.key > b.key;
+-- What keys told apart is one row again.
+WITH gone AS (DELETE FROM refused_calls RETURNING *)
+INSERT INTO refused_calls (minute, prefix, fingerprint, reason, count)
+SELECT minute, prefix, fingerprint, reason, sum(count) FROM gone GROUP BY 1, 2, 3, 4;
 ALTER TABLE refused_calls DROP CONSTRAINT refused_calls_pkey;
 ALTER TABLE refused_calls DROP key;
 ALTER TABLE refused_calls ADD PRIMARY KEY (minute, prefix, fingerprint, reason);
@@ -195,6 +197,7 @@ DROP TABLE confirmations;
 DROP TABLE invitations;
 ALTER TABLE organizations DROP merged_into;
 ALTER TABLE users DROP role, DROP email_confirmed_at;
+DROP POLICY reader ON allowances; -- it reads api_keys
 ALTER TABLE api_keys DROP allowance, DROP allowed_addresses, DROP rotated_from, DROP last_used;
 DROP TABLE allowance_hours;
 DROP TABLE allowances;
