@@ -134,6 +134,14 @@ func TestOrganizations(t *testing.T) {
 	require.Len(t, organizations, 2)
 	require.EqualValues(t, []int64{2, 0}, []int64{organizations[0].Members, organizations[1].Members})
 	require.Regexp(t, `(?m)^MEMBERS +2$`, o.table("orgs", "show", into))
+	for _, id := range []string{from, into} {
+		var users []userView
+		o.json(&users, "users", "list", "--organization", id)
+		require.Equal(t, []string{ada.User.ID, eve.User.ID}, []string{users[0].ID, users[1].ID}, "an old name is as good as the new one")
+		var keys []keyView
+		o.json(&keys, "keys", "list", "--organization", id)
+		require.Equal(t, []string{ada.Key.ID, eve.Key.ID}, []string{keys[0].ID, keys[1].ID})
+	}
 
 	var entries []entryView
 	o.json(&entries, "trail", "--action", "organization.merge")

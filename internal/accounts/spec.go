@@ -65,7 +65,8 @@ type KeyChange struct {
 
 // KeyFilter narrows a list of keys. The zero value lists all.
 type KeyFilter struct {
-	UserID         string
+	UserID string
+	// OrganizationID may be that of an organisation that was merged: another name of the one that it went into.
 	OrganizationID string
 	// Environment is "sandbox", "live", or empty for both.
 	Environment string
@@ -75,7 +76,7 @@ type KeyFilter struct {
 
 // UserFilter narrows a list of users. The zero value lists all.
 type UserFilter struct {
-	OrganizationID string
+	OrganizationID string // as in KeyFilter
 	// Email finds an address however it is spelt (see [FoldEmail]).
 	Email string
 }

@@ -99,6 +99,7 @@ func (f *fakeAccounts) CreateKey(_ context.Context, by access.Actor, spec accoun
 	raw, err := apikey.Generate(spec.Environment, false)
 	return &accounts.NewKey{Raw: raw, Key: accounts.Key{Name: spec.Name, Identity: apikey.Identity{
 		KeyID: "key_new", UserID: spec.UserID, Environment: spec.Environment, Scopes: spec.Scopes, ExpiresAt: spec.ExpiresAt, Addresses: spec.Addresses, CreatedAt: now,
+		Allowance: apikey.Allowance{PerHour: spec.PerHour, PerMonth: spec.PerMonth},
 	}}}, err
 }
 

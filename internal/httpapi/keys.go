@@ -19,7 +19,7 @@ import (
 type KeysInput struct {
 	PageParams
 	UserID         string `query:"user_id" doc:"Only keys of this user."`
-	OrganizationID string `query:"organization_id" doc:"Only keys of this organisation."`
+	OrganizationID string `query:"organization_id" doc:"Only keys of this organisation, or of the one that it was merged into."`
 	Environment    string `query:"environment" enum:"sandbox,live" doc:"Only keys of this environment."`
 	Status         string `query:"status" enum:"active,all" doc:"active leaves out keys that are revoked or expired; all if not given."`
 }

@@ -27,6 +27,7 @@ func TestRandomCallersAndQuestions(t *testing.T) {
 	}
 	paths := []string{
 		"/keys", "/users", "/organizations", "/analytics/user-info", "/keys?environment=live&limit=2", "/keys?organization_id=" + w.first, "/users?organization_id=" + w.second,
+		"/keys?organization_id=" + w.third, "/users?organization_id=" + w.third,
 		"/analytics/usage?start_date=2026-01-01", "/analytics/export?format=csv&table=endpoints", "/analytics/usage?environment=sandbox", "/analytics/platform",
 	}
 	for _, id := range ids {

@@ -14,7 +14,7 @@ import (
 // SubjectParams say whose usage is asked for, of what the caller sees.
 type SubjectParams struct {
 	UserID         string `query:"user_id" doc:"Only the usage of this user's keys."`
-	OrganizationID string `query:"organization_id" doc:"Only the usage of this organisation's keys."`
+	OrganizationID string `query:"organization_id" doc:"Only the usage of the keys of this organisation, or of the one that it was merged into."`
 	KeyID          string `query:"key_id" doc:"Only the usage of this key."`
 	Environment    string `query:"environment" enum:"sandbox,live" doc:"The environment whose keys count: that of the caller's key if not given, live for admins and analysts. A sandbox key sees no live usage."`
 }

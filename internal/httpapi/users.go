@@ -14,7 +14,7 @@ import (
 // UsersInput asks for a list of users.
 type UsersInput struct {
 	PageParams
-	OrganizationID string `query:"organization_id" doc:"Only users of this organisation."`
+	OrganizationID string `query:"organization_id" doc:"Only users of this organisation, or of the one that it was merged into."`
 	Email          string `query:"email" doc:"Only users with this address, however it is spelt. Not for analysts."`
 }
 

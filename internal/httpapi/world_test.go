@@ -29,6 +29,7 @@ type world struct {
 	*bundle
 	db       *postgres.DB
 	registry *postgres.Registry
+	verifier *apikey.Verifier
 	markers  []marker
 
 	first, second, third string // ids of organisations
@@ -59,20 +60,25 @@ func newWorld(t testing.TB) *world {
 	w := &world{bundle: &bundle{TB: t}, db: postgrestest.New(t), people: map[string]*accounts.Account{}, keys: map[string]accounts.NewKey{}}
 	pepper := postgres.Pepper("pepper of the tests")
 	w.registry = postgres.NewRegistry(w.db, pepper)
-	verifier := apikey.NewVerifier(postgres.NewKeyStore(w.db, pepper), apikey.Config{})
-	t.Cleanup(verifier.Close)
-	var err error
-	w.handler, err = httpapi.New(httpapi.Config{
-		Reader: postgres.NewReader(w.db, usage.VantageServer), Accounts: w.registry, Keys: verifier,
-		Limits: noLimits{}, NoteUse: func(*apikey.Identity) {}, NoteRefusal: func(netip.Addr, *apikey.Identity, string, string) {},
-		Mail: func(_, _, _ string) {}, Registration: httpapi.Registration{Mode: httpapi.RegistrationOpen, PerAddress: 1000, PerOrganization: 1000},
-		MaxInFlight: 64, CursorKey: []byte("key of the tests"), Log: zap.NewNop(),
-	})
-	require.NoError(t, err)
+	w.verifier = apikey.NewVerifier(postgres.NewKeyStore(w.db, pepper), apikey.Config{})
+	t.Cleanup(w.verifier.Close)
+	w.serve(noLimits{}, func(netip.Addr, *apikey.Identity, string, string) {})
 	w.settle()
 	w.use()
 	w.markKeys()
 	return w
+}
+
+// serve opens the API anew.
+func (w *world) serve(limits httpapi.Limits, noteRefusal func(netip.Addr, *apikey.Identity, string, string)) {
+	var err error
+	w.handler, err = httpapi.New(httpapi.Config{
+		Reader: postgres.NewReader(w.db, usage.VantageServer), Accounts: w.registry, Keys: w.verifier,
+		Limits: limits, NoteUse: func(*apikey.Identity) {}, NoteRefusal: noteRefusal,
+		Mail: func(_, _, _ string) {}, Registration: httpapi.Registration{Mode: httpapi.RegistrationOpen, PerAddress: 1000, PerOrganization: 1000},
+		MaxInFlight: 64, CursorKey: []byte("key of the tests"), Log: zap.NewNop(),
+	})
+	require.NoError(w, err)
 }
 
 // settle makes tenants, people and keys.

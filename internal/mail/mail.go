@@ -32,12 +32,12 @@ type Config struct {
 	CAFile string
 }
 
-// Modes of Config.TLS.
-var tlsOptions = map[string]gomail.Option{
-	"mandatory":     gomail.WithTLSPolicy(gomail.TLSMandatory),
-	"opportunistic": gomail.WithTLSPolicy(gomail.TLSOpportunistic),
-	"implicit":      gomail.WithSSL(),
-	"none":          gomail.WithTLSPolicy(gomail.NoTLS),
+const implicit = "implicit"
+
+// Modes of Config.TLS. A line that begins with TLS is one on which go-mail finds TLS, and then gives the password: its own way of
+// dialling is one that cannot be hung up. It would make the line secure once more only if the server asked for it.
+var tlsPolicies = map[string]gomail.TLSPolicy{
+	"mandatory": gomail.TLSMandatory, "opportunistic": gomail.TLSOpportunistic, implicit: gomail.TLSOpportunistic, "none": gomail.NoTLS,
 }
 
 const (
@@ -60,7 +60,7 @@ type Outbox struct {
 
 // NewOutbox makes an outbox; Run sends what is put in it.
 func NewOutbox(c Config, log *zap.Logger) (*Outbox, error) {
-	mode, ok := tlsOptions[cmp.Or(c.TLS, "mandatory")]
+	policy, ok := tlsPolicies[cmp.Or(c.TLS, "mandatory")]
 	if !ok {
 		return nil, fmt.Errorf("`tls` is %q: it must be mandatory, opportunistic, implicit or none", c.TLS)
 	}
@@ -71,13 +71,15 @@ func NewOutbox(c Config, log *zap.Logger) (*Outbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []gomail.Option{gomail.WithPort(c.Port), mode, gomail.WithTLSConfig(trusted), gomail.WithTimeout(sendTimeout)}
+	o := &Outbox{from: c.From, log: log, waiting: make(chan *gomail.Msg, maxWaiting), retry: retryAfter, line: line{timeout: sendTimeout}}
+	if c.TLS == implicit {
+		o.line.tls = trusted
+	}
+	options := []gomail.Option{
+		gomail.WithPort(c.Port), gomail.WithTLSPolicy(policy), gomail.WithTLSConfig(trusted), gomail.WithTimeout(sendTimeout), gomail.WithDialContextFunc(o.line.dial),
+	}
 	if c.Username != "" {
 		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(c.Username), gomail.WithPassword(c.Password))
-	}
-	o := &Outbox{from: c.From, log: log, waiting: make(chan *gomail.Msg, maxWaiting), retry: retryAfter}
-	if c.TLS != "implicit" { // go-mail gives a password only to a line that it has made secure itself
-		options = append(options, gomail.WithDialContextFunc(o.line.dial))
 	}
 	if o.client, err = gomail.NewClient(c.Host, options...); err != nil {
 		return nil, fmt.Errorf("cannot use the SMTP server: %w", err)
@@ -160,7 +162,11 @@ func (o *Outbox) deliver(ctx context.Context, m *gomail.Msg) {
 // cause is what went wrong without the server's words, which may repeat an address.
 func cause(err error) string {
 	var send *gomail.SendError
-	if errors.As(err, &send) {
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &certificate):
+		return "the SMTP server's certificate is not trusted: see `ca_file`"
+	case errors.As(err, &send):
 		return send.Reason.String()
 	}
 	return fmt.Sprintf("the SMTP server cannot be reached (%T)", err)

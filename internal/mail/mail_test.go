@@ -71,11 +71,17 @@ func open(t *testing.T, c mail.Config) (*mail.Outbox, *logged) {
 	t.Helper()
 	log := newLog()
 	o := newOutbox(t, c, log)
+	start(t, o)
+	return o, log
+}
+
+// start has an outbox send until the test ends.
+func start(t *testing.T, o *mail.Outbox) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); o.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-done })
-	return o, log
 }
 
 func newOutbox(t *testing.T, c mail.Config, log *logged) *mail.Outbox {

@@ -35,8 +35,12 @@ ORDER BY k.seq LIMIT $10`
 // Keys implements accounts.Registry.
 func (g *Registry) Keys(ctx context.Context, by access.Actor, f accounts.KeyFilter, p accounts.Page) (accounts.Listed[accounts.Key], error) {
 	var found accounts.Listed[accounts.Key]
-	err := g.do(ctx, by, func(d *deed) (err error) {
-		if found, err = list(ctx, d, p, listKeys, d.args(f.UserID, f.OrganizationID, f.Environment, f.Active, p.After, p.Limit+1), listedKey); err != nil {
+	err := g.do(ctx, by, func(d *deed) error {
+		organization, err := d.remaining(ctx, f.OrganizationID)
+		if err != nil {
+			return err
+		}
+		if found, err = list(ctx, d, p, listKeys, d.args(f.UserID, organization, f.Environment, f.Active, p.After, p.Limit+1), listedKey); err != nil {
 			return err
 		}
 		return d.note(ctx, by.Reads(access.KeyRead, "", filled(map[string]any{"user_id": f.UserID, "organization_id": f.OrganizationID})))

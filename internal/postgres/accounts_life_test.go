@@ -246,6 +246,21 @@ func TestMerge(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, users.Items, 2)
 
+	// Lists by the old name are those by the new one. Ada, whose address nobody confirmed, sees herself alone, and eve nothing.
+	for _, organizationID := range []string{ada.User.OrganizationID, bob.User.OrganizationID} {
+		for _, c := range []struct {
+			by   access.Actor
+			want int
+		}{{access.Operator, 2}, {l.as(bob.Key.Raw), 2}, {l.as(ada.Key.Raw), 1}, {l.as(eve.Key.Raw), 0}} {
+			keys, err = l.Keys(t.Context(), c.by, accounts.KeyFilter{OrganizationID: organizationID}, accounts.Page{Limit: 9})
+			require.NoError(t, err)
+			require.Len(t, keys.Items, c.want, "%s by %s", organizationID, c.by.Name)
+			users, err = l.Users(t.Context(), c.by, accounts.UserFilter{OrganizationID: organizationID}, accounts.Page{Limit: 9})
+			require.NoError(t, err)
+			require.Len(t, users.Items, c.want, "%s by %s", organizationID, c.by.Name)
+		}
+	}
+
 	var conflict *accounts.ConflictError
 	for _, into := range []string{ada.User.OrganizationID, bob.User.OrganizationID} {
 		_, err = l.MergeOrganization(t.Context(), access.Operator, ada.User.OrganizationID, into)

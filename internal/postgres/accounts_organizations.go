@@ -80,6 +80,20 @@ func (d *deed) findOrganization(ctx context.Context, organizationID string) (fou
 	return found, err
 }
 
+// remaining is the id of the organisation that id is a name of today, for a list to be narrowed to; an id that names none stays.
+// The name may be out of the actor's view and what it stands for in it. The list holds what is in view, by whatever name.
+func (d *deed) remaining(ctx context.Context, id string) (string, error) {
+	if id == "" {
+		return "", nil
+	}
+	var o membership
+	err := d.QueryRow(ctx, findOrganization, id).Scan(&o.seq, &o.id, &o.name)
+	if err == pgx.ErrNoRows {
+		return id, nil
+	}
+	return o.id, err
+}
+
 // RenameOrganization implements accounts.Registry.
 func (g *Registry) RenameOrganization(ctx context.Context, by access.Actor, organizationID, name string) (*accounts.Organization, error) {
 	if err := accounts.CheckOrganizationName(name); err != nil {

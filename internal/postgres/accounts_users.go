@@ -29,8 +29,12 @@ func (g *Registry) Users(ctx context.Context, by access.Actor, f accounts.UserFi
 	if f.Email != "" {
 		email = accounts.FoldEmail(f.Email)
 	}
-	err := g.do(ctx, by, func(d *deed) (err error) {
-		if found, err = list(ctx, d, p, listUsers, d.args(f.OrganizationID, email, p.After, p.Limit+1), listedUser); err != nil {
+	err := g.do(ctx, by, func(d *deed) error {
+		organization, err := d.remaining(ctx, f.OrganizationID)
+		if err != nil {
+			return err
+		}
+		if found, err = list(ctx, d, p, listUsers, d.args(organization, email, p.After, p.Limit+1), listedUser); err != nil {
 			return err
 		}
 		return d.note(ctx, by.Reads(access.UserRead, "", filled(map[string]any{"organization_id": f.OrganizationID})))

@@ -16,6 +16,7 @@ import (
 	"net/mail"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,8 +31,14 @@ type Config struct {
 	Listener net.Listener
 	// TLS offers STARTTLS with a certificate of the server's own, for 127.0.0.1.
 	TLS bool
+	// Implicit speaks TLS from the first byte instead.
+	Implicit bool
+	// Certify changes what the certificate says; nil leaves it good for an hour.
+	Certify func(*x509.Certificate)
 	// Username and Password must be given before a mail is taken, unless both are empty.
 	Username, Password string
+	// InClear takes them without TLS too.
+	InClear bool
 	// Refuse is the answer to an address; nil takes it.
 	Refuse func(to string) error
 }
@@ -39,10 +46,12 @@ type Config struct {
 // Server takes mails.
 type Server struct {
 	Port int
-	// CAFile is what a client has to trust, with Config.TLS.
+	// CAFile is what a client has to trust, with TLS.
 	CAFile string
 	// Mails are those that were taken, as they came.
 	Mails <-chan Mail
+	// Logins counts the passwords that were sent, right or wrong.
+	Logins atomic.Int32
 
 	config Config
 	mails  chan Mail
@@ -86,13 +95,18 @@ func Start(t testing.TB, c Config) *Server {
 	}))
 	server.Domain = "mail.test"
 	server.ErrorLog = log.New(io.Discard, "", 0) // connections that are cut off are part of tests
-	if c.TLS {
+	server.AllowInsecureAuth = c.InClear
+	listener := c.Listener
+	switch {
+	case c.Implicit:
+		listener = tls.NewListener(listener, s.certify(t))
+	case c.TLS:
 		server.TLSConfig = s.certify(t)
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = server.Serve(c.Listener)
+		_ = server.Serve(listener)
 	}()
 	t.Cleanup(func() {
 		_ = server.Close()
@@ -110,6 +124,9 @@ func (s *Server) certify(t testing.TB) *tls.Config {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IPAddresses: []net.IP{net.ParseIP(Host)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	if s.config.Certify != nil {
+		s.config.Certify(template)
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	require.NoError(t, err)
@@ -137,6 +154,7 @@ func (s *session) AuthMechanisms() []string {
 
 func (s *session) Auth(string) (sasl.Server, error) {
 	return sasl.NewPlainServer(func(_, username, password string) error {
+		s.server.Logins.Add(1)
 		if username != s.server.config.Username || password != s.server.config.Password {
 			return smtp.ErrAuthFailed
 		}
