@@ -27,9 +27,11 @@ type collector struct {
 	data  string
 	env   []string
 	ports map[string]int
-	cmd   *exec.Cmd
-	done  chan error
-	log   *os.File
+	// overlay is a configuration that changes the example's; empty for none.
+	overlay string
+	cmd     *exec.Cmd
+	done    chan error
+	log     *os.File
 }
 
 // portNames are the variables of examples/local.yaml.
@@ -73,6 +75,9 @@ func startCollector(t *testing.T, env ...string) *collector {
 func (c *collector) start() {
 	c.t.Helper()
 	c.cmd = exec.Command("../bin/mirrorball", "--config", "../examples/local.yaml")
+	if c.overlay != "" {
+		c.cmd.Args = append(c.cmd.Args, "--config", c.overlay)
+	}
 	c.cmd.Env = append(os.Environ(), "MIRRORBALL_DATA="+c.data, "DATABASE_URL=")
 	for name, port := range c.ports {
 		c.cmd.Env = append(c.cmd.Env, fmt.Sprintf("MIRRORBALL_%s_PORT=%d", name, port))
