@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/maypok86/otter/v2"
 )
 
@@ -79,7 +80,7 @@ func newAdmissions(limit int) *admissions {
 	})}
 }
 
-// admitted is what one transaction knows of allowances.
+// admitted is what one delivery knows of allowances.
 type admitted map[allowance]*values
 
 // asked are ids by domain that are neither admitted nor refused by what is known.
@@ -96,30 +97,35 @@ func (a asked) add(at allowance, d domain, id int32) {
 	}
 }
 
-// admit decides under which values the records are counted. What it returns is to be remembered after COMMIT.
-func (a *admissions) admit(ctx context.Context, tx pgx.Tx, d *delivery) (admitted, error) {
+// admit decides under which values the records are counted. What it admits is committed before the records are, in short
+// transactions, so that nobody waits for a batch of another writer. A batch that is not stored then leaves its values
+// admitted, which wrongs no count: what was admitted once stays so, and what was refused once does too.
+func (a *admissions) admit(ctx context.Context, pool *pgxpool.Pool, d *delivery) (admitted, error) {
 	view := admitted{}
-	if err := a.settle(ctx, tx, view, func() asked { return a.short(view, d.records) }); err != nil {
+	if err := a.settle(ctx, pool, view, func() asked { return a.short(view, d.records) }); err != nil {
 		return nil, err
 	}
 	view.assign(d.records)
-	// Every writer locks the keys of the batch first and all keys together then, so none waits in a circle.
-	return view, a.settle(ctx, tx, view, func() asked { return a.shortTogether(view, d) })
+	if err := a.settle(ctx, pool, view, func() asked { return a.shortTogether(view, d) }); err != nil {
+		return nil, err
+	}
+	a.remember(view)
+	return view, nil
 }
 
 // settle asks the database for what is short, first without a lock.
-func (a *admissions) settle(ctx context.Context, tx pgx.Tx, view admitted, short func() asked) error {
+func (a *admissions) settle(ctx context.Context, pool *pgxpool.Pool, view admitted, short func() asked) error {
 	missing := short()
 	if len(missing) == 0 {
 		return nil
 	}
-	if err := view.read(ctx, tx, missing); err != nil {
+	if err := view.read(ctx, pool, missing); err != nil {
 		return err
 	}
 	if missing = short(); len(missing) == 0 {
 		return nil
 	}
-	return a.grow(ctx, tx, view, missing)
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return a.extend(ctx, tx, view, missing) })
 }
 
 // recall looks an allowance up in what the transaction knows, and else in what is remembered.
@@ -224,7 +230,7 @@ func (v admitted) together(everybody, day, value int32) int32 {
 	return idOther
 }
 
-// remember keeps what a committed transaction knew.
+// remember keeps what is committed.
 func (a *admissions) remember(v admitted) {
 	for at, ids := range v {
 		if ids != nil {

@@ -21,6 +21,7 @@ type delivery struct {
 	totals   []total
 	refused  []refusedRecord
 	notes    []refusedRecord
+	admitted admitted // nil until values are admitted
 }
 
 // refusedRecord is a rejection with the key that it is charged to.

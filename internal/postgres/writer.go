@@ -25,9 +25,9 @@ type WriterConfig struct {
 // still meets an event which is there already is looked up whole, and goes through a staging table when others write the
 // same events at the same time. One with an event that Postgres refuses for its content is taken apart.
 //
-// Every transaction touches the tables in one order (undated_events, admissions, audit_logs, key_activity, reported_totals,
-// quarantine) and the rows of each in the order of its primary key, so writers wait for each other but do not deadlock. To
-// usage_counts and ingest_ledger it only appends.
+// Which values a key may use is decided beforehand, in short transactions of their own. Every transaction touches the tables in
+// one order (undated_events, audit_logs, key_activity, reported_totals, quarantine) and the rows of each in the order of its
+// primary key, so writers wait for each other but do not deadlock. To usage_counts and ingest_ledger it only appends.
 type Writer struct {
 	db         *DB
 	holders    *holders
@@ -115,10 +115,17 @@ func pauseFor(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// store runs one transaction. It leaves the delivery as it was, so that it can run again.
+// store runs the transaction of the events, after that of what they may be counted under. It leaves the delivery as it was, so that it can run again.
 func (w *Writer) store(ctx context.Context, d *delivery, by way) (usage.Receipt, error) {
+	if d.admitted == nil {
+		// Repeated events use their key's allowances too: their values are in the dictionary by now, and one event, sent
+		// again and again with other values, could otherwise grow it for ever.
+		var err error
+		if d.admitted, err = w.admissions.admit(ctx, w.db.ingest, d); err != nil {
+			return usage.Receipt{}, err
+		}
+	}
 	var out *outcome
-	var learned admitted
 	var seen []activePeriod
 	err := pgx.BeginTxFunc(ctx, w.db.ingest, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		out = newOutcome(d)
@@ -127,11 +134,6 @@ func (w *Writer) store(ctx context.Context, d *delivery, by way) (usage.Receipt,
 			return err
 		}
 		out.repeat(repeats)
-		// Repeated events use their key's allowances too: their values are in the dictionary by now, and one event, sent
-		// again and again with other values, could otherwise grow it for ever.
-		if learned, err = w.admissions.admit(ctx, tx, d); err != nil {
-			return err
-		}
 		if fresh, err = w.dropStored(ctx, tx, out, fresh, by); err != nil {
 			return err
 		}
@@ -142,13 +144,12 @@ func (w *Writer) store(ctx context.Context, d *delivery, by way) (usage.Receipt,
 		if seen, err = w.activity.write(ctx, tx, counts); err != nil {
 			return err
 		}
-		counts.together(d.holders, learned.together)
+		counts.together(d.holders, d.admitted.together)
 		return out.account(ctx, tx, d, counts, by)
 	})
 	if err != nil {
 		return usage.Receipt{}, err
 	}
-	w.admissions.remember(learned)
 	w.activity.remember(seen)
 	w.remember(d.parts, out.stored)
 	w.recent.add(out.repeated)
