@@ -38,7 +38,7 @@ func register(ctx context.Context, db *database, pepper postgres.Pepper, n int) 
 			if err != nil {
 				return err
 			}
-			c.key, c.fingerprint = account.Key.Raw, account.Key.Key.Fingerprint.String()
+			c.key, c.id, c.fingerprint = account.Key.Raw, account.Key.Key.KeyID, account.Key.Key.Fingerprint.String()
 			customers[i] = c
 			return nil
 		})

@@ -19,6 +19,7 @@ type customer struct {
 	email        string
 	organization string
 	key          string
+	id           string // of the key
 }
 
 // stream is the sequence of all events, any of which can be made at any time: the load generator and the plain rows take

@@ -119,7 +119,7 @@ func (a *admissions) settle(ctx context.Context, tx pgx.Tx, view admitted, short
 	if missing = short(); len(missing) == 0 {
 		return nil
 	}
-	return a.grow(ctx, tx, view, missing)
+	return a.extend(ctx, tx, view, missing)
 }
 
 // recall looks an allowance up in what the transaction knows, and else in what is remembered.

@@ -18,6 +18,49 @@ func (v admitted) read(ctx context.Context, q querier, wanted asked) error {
 	return v.collect(ctx, q, read, keys, days)
 }
 
+// extend admits what there is room for: at once where an allowance has no row yet, which most have not that miss something.
+func (a *admissions) extend(ctx context.Context, tx pgx.Tx, view admitted, missing asked) error {
+	fresh := asked{}
+	for at, more := range missing {
+		if view[at] == nil {
+			fresh[at] = a.atMost(more)
+		}
+	}
+	if err := view.plant(ctx, tx, fresh); err != nil {
+		return err
+	}
+	for at := range fresh {
+		if view[at] != nil { // nobody was faster
+			delete(missing, at)
+		}
+	}
+	return a.grow(ctx, tx, view, missing)
+}
+
+// atMost is what a day begins with.
+func (a *admissions) atMost(ids *[domainEnd][]int32) *[domainEnd][]int32 {
+	cut := *ids
+	for d := range cut {
+		cut[d] = first(cut[d], a.limit)
+	}
+	return &cut
+}
+
+// plant makes rows that are not there yet.
+func (v admitted) plant(ctx context.Context, tx pgx.Tx, fresh asked) error {
+	const insert = `
+		INSERT INTO admissions (key, day, admitted)
+		SELECT key, day, ($5::int[])[first:last] FROM unnest($1::int[], $2::date[], $3::int[], $4::int[]) AS n (key, day, first, last)
+		ON CONFLICT (key, day) DO NOTHING
+		RETURNING key, day, admitted`
+	if len(fresh) == 0 {
+		return nil
+	}
+	keys, days := columns(fresh)
+	from, to, numbers := fresh.flat(keys, days)
+	return v.collect(ctx, tx, insert, keys, days, from, to, numbers)
+}
+
 // grow locks the allowances in the order of their key and admits what they have room for.
 func (a *admissions) grow(ctx context.Context, tx pgx.Tx, view admitted, missing asked) error {
 	const lock = `
@@ -25,6 +68,9 @@ func (a *admissions) grow(ctx context.Context, tx pgx.Tx, view admitted, missing
 		SELECT *, '{}'::int[] FROM unnest($1::int[], $2::date[])
 		ON CONFLICT (key, day) DO UPDATE SET admitted = a.admitted
 		RETURNING key, day, admitted`
+	if len(missing) == 0 {
+		return nil
+	}
 	keys, days := columns(missing)
 	if err := view.collect(ctx, tx, lock, keys, days); err != nil {
 		return err
@@ -44,29 +90,30 @@ func (a *admissions) grow(ctx context.Context, tx pgx.Tx, view admitted, missing
 	return grown.write(ctx, tx)
 }
 
-// write appends to allowances that are locked. Arrays of one statement differ in length, so they travel flat, with the
-// allowance beside each number.
+// write appends to allowances that are locked.
 func (a asked) write(ctx context.Context, tx pgx.Tx) error {
 	const extend = `
-		UPDATE admissions a SET admitted = a.admitted || more.numbers
-		FROM (
-			SELECT key, day, array_agg(number ORDER BY place) AS numbers
-			FROM unnest($1::int[], $2::date[], $3::int[]) WITH ORDINALITY AS n (key, day, number, place)
-			GROUP BY key, day
-		) AS more
+		UPDATE admissions a SET admitted = a.admitted || ($5::int[])[more.first:more.last]
+		FROM unnest($1::int[], $2::date[], $3::int[], $4::int[]) AS more (key, day, first, last)
 		WHERE (a.key, a.day) = (more.key, more.day)`
-	var keys, numbers []int32
-	var days []time.Time
-	for at, more := range a {
-		for _, number := range flat(more) {
-			keys, days, numbers = append(keys, at.key), append(days, at.date()), append(numbers, number)
-		}
-	}
-	if len(numbers) == 0 {
+	if len(a) == 0 {
 		return nil
 	}
-	_, err := tx.Exec(ctx, extend, keys, days, numbers)
+	keys, days := columns(a)
+	from, to, numbers := a.flat(keys, days)
+	_, err := tx.Exec(ctx, extend, keys, days, from, to, numbers)
 	return err
+}
+
+// flat lays the numbers of allowances one after the other, since arrays of one statement differ in length. Those of the i-th
+// are from[i] to to[i], counted from 1.
+func (a asked) flat(keys []int32, days []time.Time) (from, to, numbers []int32) {
+	for i, key := range keys {
+		from = append(from, int32(len(numbers)+1))
+		numbers = append(numbers, flat(a[allowance{key, dayOf(days[i].UnixMicro())}])...)
+		to = append(to, int32(len(numbers)))
+	}
+	return from, to, numbers
 }
 
 // flat is the form of admissions.admitted: the ids of a domain after the negated number of the domain.
