@@ -65,7 +65,7 @@ chaos: postgres build ## kill everything at any moment, and count what was lost,
 .PHONY: access
 access: postgres build ## 1,000 revocations, 200 rotations, limits and a million guessed keys, on three collectors, in half an hour
 	MIRRORBALL_ACCESS_FULL=1 go test -count=1 -p 1 -timeout 30m -v -run 'TestRevoked|TestRotation|TestHourly|TestMemoryThatGuesses' ./e2e
-	MIRRORBALL_ACCESS_FULL=1 go test -count=1 -timeout 60m -v -run TestGuessedKeys ./internal/httpapi
+	MIRRORBALL_ACCESS_FULL=1 GOGC=400 go test -count=1 -timeout 60m -v -run TestGuessedKeys ./internal/httpapi # GOGC: as in the collector
 
 .PHONY: postgres
 postgres: ## install Postgres 15 or later with apt where there is none
