@@ -4,8 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
-
 	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
@@ -21,7 +19,7 @@ type kept struct {
 	dropped int
 }
 
-func (k *kept) put(key string, v pcommon.Value) {
+func (k *kept) put(key string, v value) {
 	if k.admit(key) {
 		k.m[usage.Sanitize(key, usage.MaxName)] = redacted(text(v, usage.MaxAttribute))
 	}

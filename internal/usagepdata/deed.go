@@ -3,7 +3,6 @@ package usagepdata
 import (
 	"errors"
 	"fmt"
-	"strconv"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -19,7 +18,7 @@ type deed struct {
 	currency                  string
 }
 
-func (d *deed) take(key string, v pcommon.Value) bool {
+func (d *deed) take(key string, v value) bool {
 	switch key {
 	case usageconv.Operation:
 		d.operation = text(v, usage.MaxName)
@@ -59,12 +58,12 @@ type money struct {
 
 func (m money) given() bool { return m.text != "" }
 
-func readMoney(v pcommon.Value) money {
-	switch v.Type() {
+func readMoney(v value) money {
+	switch v.kind {
 	case pcommon.ValueTypeInt:
-		return money{text: strconv.FormatInt(v.Int(), 10)}
+		return money{text: v.string()}
 	case pcommon.ValueTypeDouble:
-		return money{text: v.AsString(), float: true}
+		return money{text: v.string(), float: true}
 	default:
 		return money{text: text(v, maxMoney)}
 	}

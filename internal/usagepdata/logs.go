@@ -38,22 +38,22 @@ type envelope struct {
 	ceType                    string
 }
 
-func (n *envelope) take(key string, v pcommon.Value) bool {
+func (n *envelope) take(key string, v value) bool {
 	switch key {
 	case usageconv.EventName:
-		n.name = v.Str()
+		n.name = v.text
 	case usageconv.LogRecordUID:
-		n.uid = v.Str()
+		n.uid = v.text
 	case usageconv.StampRecordID:
-		n.stamp = v.Str()
+		n.stamp = v.text
 	case usageconv.CloudEventSource:
-		n.ceSource = v.Str()
+		n.ceSource = v.text
 	case usageconv.CloudEventID:
-		n.ceID = v.Str()
+		n.ceID = v.text
 	case usageconv.CloudEventSubject:
-		n.ceSubject = v.Str()
+		n.ceSubject = v.text
 	case usageconv.CloudEventType:
-		n.ceType = v.Str()
+		n.ceType = v.text
 	case usageconv.CloudEventSpecVersion:
 	default:
 		return false
@@ -97,7 +97,8 @@ func (c *conversion) log(src *source, res pcommon.Resource, rec plog.LogRecord, 
 		what deed
 		keep = kept{dropped: int(rec.DroppedAttributesCount())}
 	)
-	for key, v := range rec.Attributes().All() {
+	for key, given := range rec.Attributes().All() {
+		v := valueOf(given)
 		if !env.take(key, v) && !what.take(key, v) && !w.take(key, v) && !strings.HasPrefix(key, usageconv.ClaimedPrefix) {
 			keep.put(key, v)
 		}
@@ -130,7 +131,7 @@ func (c *conversion) log(src *source, res pcommon.Resource, rec plog.LogRecord, 
 	keep.putText(usageconv.CloudEventID, env.ceID)
 	keep.putText(usageconv.CloudEventSubject, env.ceSubject)
 	if body := rec.Body(); body.Type() != pcommon.ValueTypeEmpty {
-		keep.put("body", body)
+		keep.put("body", valueOf(body))
 	}
 	e.Attributes = keep.attributes()
 	c.same.share(e)

@@ -102,7 +102,8 @@ func (c *conversion) numbers(src *source, s stream, points pmetric.NumberDataPoi
 func (c *conversion) point(src *source, s stream, p dataPoint) {
 	w := src.inherit()
 	var keep kept
-	for key, v := range p.attributes.All() {
+	for key, given := range p.attributes.All() {
+		v := valueOf(given)
 		if !w.take(key, v) {
 			keep.put(key, v)
 		}
@@ -169,7 +170,7 @@ func (h contentHash) sortedAttributes(m pcommon.Map) {
 	var ignored who
 	set := make(map[string]string, m.Len())
 	for key, v := range m.All() {
-		if !ignored.take(key, v) {
+		if !ignored.take(key, valueOf(v)) {
 			set[key] = v.AsString()
 		}
 	}

@@ -36,7 +36,7 @@ func StampRecordIDs(ld plog.Logs) {
 func needsID(rec plog.LogRecord) bool {
 	var env envelope
 	for key, v := range rec.Attributes().All() {
-		env.take(key, v)
+		env.take(key, valueOf(v))
 	}
 	if env.eventName(rec) == "" {
 		return false
@@ -95,7 +95,7 @@ func (h contentHash) number(n uint64) {
 func (h contentHash) attributes(m pcommon.Map) {
 	var ignored who
 	for key, v := range m.All() {
-		if ignored.take(key, v) {
+		if ignored.take(key, valueOf(v)) {
 			continue
 		}
 		h.text(key)

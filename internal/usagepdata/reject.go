@@ -123,7 +123,8 @@ func pointRecord(name string, p dataPoint) string {
 // json writes the record within MaxRecord bytes, leaving attributes out if need be, so that it is always valid JSON.
 func (r refused) json(attributes pcommon.Map) string {
 	var k kept
-	for key, v := range attributes.All() {
+	for key, given := range attributes.All() {
+		v := valueOf(given)
 		k.put(key, v)
 	}
 	r.Attributes = k.attributes()

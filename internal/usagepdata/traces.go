@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/disco-platform/mirrorball/internal/usage"
@@ -58,18 +57,18 @@ type httpCall struct {
 	resend                             int
 }
 
-func (h *httpCall) take(key string, v pcommon.Value) bool {
+func (h *httpCall) take(key string, v value) bool {
 	switch key {
 	case usageconv.HTTPRequestMethod:
-		h.method = v.Str()
+		h.method = v.text
 	case usageconv.HTTPRoute:
-		h.route = v.Str()
+		h.route = v.text
 	case usageconv.URLTemplate:
-		h.template = v.Str()
+		h.template = v.text
 	case usageconv.URLPath:
-		h.path = v.Str()
+		h.path = v.text
 	case usageconv.URLFull:
-		h.url = v.Str()
+		h.url = v.text
 	case usageconv.HTTPResponseStatus:
 		if n := integer(v); n >= 100 && n <= 999 {
 			h.status = int(n)
@@ -92,7 +91,8 @@ func (c *conversion) span(src *source, span ptrace.Span) {
 		what deed
 		keep kept
 	)
-	for key, v := range span.Attributes().All() {
+	for key, given := range span.Attributes().All() {
+		v := valueOf(given)
 		if !call.take(key, v) && !what.take(key, v) && !w.take(key, v) && isOurs(key) {
 			keep.put(key, v)
 		}

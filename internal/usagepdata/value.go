@@ -11,25 +11,67 @@ import (
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
-// text is a value as a storable string of at most max bytes, whatever its type.
-func text(v pcommon.Value, max int) string {
-	if v.Type() == pcommon.ValueTypeStr {
-		return usage.Sanitize(v.Str(), max)
-	}
-	return usage.Sanitize(v.AsString(), max)
+// value is the value of an attribute, wherever it is read from.
+type value struct {
+	kind pcommon.ValueType
+	text string        // of a string
+	bits uint64        // of an integer; of a double, as IEEE 754 has it; 1 for true
+	rest pcommon.Value // an array, a map or bytes
 }
 
-// integer reads whole numbers, also from senders whose every attribute is a string; 0 for anything else.
-func integer(v pcommon.Value) int64 {
-	switch v.Type() {
+func valueOf(v pcommon.Value) value {
+	switch kind := v.Type(); kind {
+	case pcommon.ValueTypeStr:
+		return value{kind: kind, text: v.Str()}
 	case pcommon.ValueTypeInt:
-		return v.Int()
+		return value{kind: kind, bits: uint64(v.Int())}
 	case pcommon.ValueTypeDouble:
-		if d := v.Double(); d == math.Trunc(d) && math.Abs(d) < 1<<53 {
+		return value{kind: kind, bits: math.Float64bits(v.Double())}
+	case pcommon.ValueTypeBool:
+		if v.Bool() {
+			return value{kind: kind, bits: 1}
+		}
+		return value{kind: kind}
+	default:
+		return value{kind: kind, rest: v}
+	}
+}
+
+func (v value) int() int64      { return int64(v.bits) }
+func (v value) double() float64 { return math.Float64frombits(v.bits) }
+
+// string is the value in pdata's form of text.
+func (v value) string() string {
+	switch v.kind {
+	case pcommon.ValueTypeEmpty:
+		return ""
+	case pcommon.ValueTypeStr:
+		return v.text
+	case pcommon.ValueTypeInt:
+		return strconv.FormatInt(v.int(), 10)
+	case pcommon.ValueTypeDouble:
+		return pcommon.NewValueDouble(v.double()).AsString()
+	case pcommon.ValueTypeBool:
+		return strconv.FormatBool(v.bits != 0)
+	default:
+		return v.rest.AsString()
+	}
+}
+
+// text is a value as a storable string of at most max bytes, whatever its type.
+func text(v value, max int) string { return usage.Sanitize(v.string(), max) }
+
+// integer reads whole numbers, also from senders whose every attribute is a string; 0 for anything else.
+func integer(v value) int64 {
+	switch v.kind {
+	case pcommon.ValueTypeInt:
+		return v.int()
+	case pcommon.ValueTypeDouble:
+		if d := v.double(); d == math.Trunc(d) && math.Abs(d) < 1<<53 {
 			return int64(d)
 		}
 	case pcommon.ValueTypeStr:
-		if n, err := strconv.ParseInt(v.Str(), 10, 64); err == nil {
+		if n, err := strconv.ParseInt(v.text, 10, 64); err == nil {
 			return n
 		}
 	}
@@ -37,12 +79,12 @@ func integer(v pcommon.Value) int64 {
 }
 
 // flag reads a boolean that the processor wrote; anything but the boolean true is false.
-func flag(v pcommon.Value) bool { return v.Type() == pcommon.ValueTypeBool && v.Bool() }
+func flag(v value) bool { return v.kind == pcommon.ValueTypeBool && v.bits != 0 }
 
 // address reads an IP address; names and sockets give the zero Addr. Postgres's inet has no zones and tells
 // ::ffff:1.2.3.4 from 1.2.3.4, so both are taken off.
-func address(v pcommon.Value) netip.Addr {
-	a, err := netip.ParseAddr(v.Str())
+func address(v value) netip.Addr {
+	a, err := netip.ParseAddr(v.text)
 	if err != nil {
 		return netip.Addr{}
 	}
@@ -50,8 +92,8 @@ func address(v pcommon.Value) netip.Addr {
 }
 
 // country reads an ISO 3166-1 alpha-2 code; anything else is not known.
-func country(v pcommon.Value) string {
-	s := v.Str()
+func country(v value) string {
+	s := v.text
 	if len(s) == 2 && isUpper(s[0]) && isUpper(s[1]) {
 		return s
 	}

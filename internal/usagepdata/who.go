@@ -33,7 +33,7 @@ type who struct {
 }
 
 // take reads one attribute and reports whether it was one of identity. Those never become attributes of an event.
-func (w *who) take(key string, v pcommon.Value) bool {
+func (w *who) take(key string, v value) bool {
 	switch key {
 	case usageconv.StampReporter:
 		w.reporter = text(v, usage.MaxName)
@@ -93,7 +93,8 @@ func (s *source) metadataOf(same bool) map[string]string {
 
 func readSource(res pcommon.Resource) source {
 	var s source
-	for key, v := range res.Attributes().All() {
+	for key, given := range res.Attributes().All() {
+		v := valueOf(given)
 		if s.who.take(key, v) {
 			continue
 		}

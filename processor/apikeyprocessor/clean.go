@@ -4,6 +4,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/disco-platform/mirrorball/internal/apikey"
+	"github.com/disco-platform/mirrorball/internal/stamp"
 	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
 )
 
@@ -29,10 +30,10 @@ func (r *request) clean(m pcommon.Map) facts {
 		class := r.names.classify(i, name)
 		i++
 		switch class {
-		case secret, stamp, identity:
+		case stamp.Secret, stamp.Stamp, stamp.Identity:
 			remove = true
 			continue
-		case place:
+		case stamp.Place:
 			if !r.trusted {
 				remove = true
 				continue
@@ -40,11 +41,11 @@ func (r *request) clean(m pcommon.Map) facts {
 			if name == usageconv.ClientAddress {
 				f.client = v.Str()
 			}
-		case fingerprint:
+		case stamp.Fingerprint:
 			r.name(&f, v.AsString())
-		case sdkName:
+		case stamp.SDKName:
 			f.sdk = true
-		case userAgent:
+		case stamp.UserAgent:
 			f.userAgent = v.Str()
 		}
 		r.value(v, 0)
@@ -80,22 +81,22 @@ func (r *request) remove(m pcommon.Map) {
 	type claim struct{ name, value string }
 	var claims []claim
 	m.RemoveIf(func(name string, v pcommon.Value) bool {
-		switch classify(name) {
-		case secret:
+		switch stamp.ClassOf(name) {
+		case stamp.Secret:
 			r.redacted++
 			return true
-		case stamp:
+		case stamp.Stamp:
 			return true
-		case place:
+		case stamp.Place:
 			if r.trusted {
 				return false
 			}
-		case identity:
+		case stamp.Identity:
 		default:
 			return false
 		}
 		r.value(v, 0)
-		claims = append(claims, claim{claimed(name), v.AsString()})
+		claims = append(claims, claim{stamp.Claimed(name), v.AsString()})
 		return true
 	})
 	for _, c := range claims {

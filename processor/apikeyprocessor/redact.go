@@ -5,6 +5,7 @@ import (
 
 	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/apikey/keyauth"
+	"github.com/disco-platform/mirrorball/internal/stamp"
 )
 
 // maxDepth bounds how deep values may be nested. Deeper ones are emptied: nobody writes them by hand, and each level
@@ -59,7 +60,7 @@ func (r *request) nested(m pcommon.Map, depth int) {
 	})
 }
 
-func nestedSecret(name string) bool { return holdsKey(name) || keyauth.IsSecret(name) }
+func nestedSecret(name string) bool { return stamp.HoldsKey(name) || keyauth.IsSecret(name) }
 
 func (r *request) bytes(b pcommon.ByteSlice) {
 	// A copy is dear, so it is made only where a key may be.

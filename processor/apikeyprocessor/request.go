@@ -2,12 +2,12 @@ package apikeyprocessor
 
 import (
 	"net/netip"
-	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/geo"
+	"github.com/disco-platform/mirrorball/internal/stamp"
 	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
 )
 
@@ -24,7 +24,7 @@ type request struct {
 	owners map[apikey.Fingerprint]*apikey.Identity
 	named  map[string]*apikey.Identity
 	// agents and places are what User-Agents and addresses were found to mean; many records of a request have the same.
-	agents map[string]sdk
+	agents map[string]stamp.SDK
 	places map[string]string
 	names  names
 
@@ -48,29 +48,29 @@ func (r *request) resource(res pcommon.Resource) {
 	if r.trusted {
 		return
 	}
-	stampIdentity(m, r.sender)
-	put(m, usageconv.ClientAddress, r.client)
-	put(m, usageconv.GeoCountry, r.country)
+	stamp.PutIdentity(m, r.sender)
+	stamp.Put(m, usageconv.ClientAddress, r.client)
+	stamp.Put(m, usageconv.GeoCountry, r.country)
 }
 
 // record cleans the attributes of a span or log record and stamps what is its own.
 func (r *request) record(m pcommon.Map) {
 	f := r.identify(m)
 	if !f.sdk && !r.inherited.sdk && f.userAgent != "" {
-		stampSDK(m, r.agent(f.userAgent))
+		stamp.PutSDK(m, r.agent(f.userAgent))
 	}
 	if r.trusted && f.client != "" {
-		put(m, usageconv.GeoCountry, r.place(f.client))
+		stamp.Put(m, usageconv.GeoCountry, r.place(f.client))
 	}
 }
 
-// agent is the SDK that a User-Agent names. What is cut out of it is a copy, so that it keeps no long header in memory.
-func (r *request) agent(userAgent string) sdk {
+// agent is the SDK that a User-Agent names.
+func (r *request) agent(userAgent string) stamp.SDK {
 	s, ok := r.agents[userAgent]
 	if !ok {
-		s, _ = parseUserAgent(strings.Clone(userAgent[:min(len(userAgent), maxUserAgent)]))
+		s = stamp.SDKIn(userAgent)
 		if r.agents == nil {
-			r.agents = make(map[string]sdk)
+			r.agents = make(map[string]stamp.SDK)
 		}
 		r.agents[userAgent] = s
 	}
@@ -105,23 +105,7 @@ func (r *request) identify(m pcommon.Map) facts {
 		r.foreign++
 	case key != nil:
 		m.EnsureCapacity(m.Len() + stampedOnRecord)
-		stampIdentity(m, key)
+		stamp.PutIdentity(m, key)
 	}
 	return f
-}
-
-func stampIdentity(m pcommon.Map, id *apikey.Identity) {
-	put(m, usageconv.APIKeyID, id.KeyID)
-	put(m, usageconv.UserID, id.UserID)
-	put(m, usageconv.UserEmail, id.UserEmail)
-	put(m, usageconv.OrganizationID, id.OrganizationID)
-	put(m, usageconv.OrganizationName, id.OrganizationName)
-	put(m, usageconv.Environment, id.Environment)
-}
-
-// put leaves out what is not known.
-func put(m pcommon.Map, name, value string) {
-	if value != "" {
-		m.PutStr(name, value)
-	}
 }

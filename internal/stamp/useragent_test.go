@@ -1,4 +1,4 @@
-package apikeyprocessor
+package stamp
 
 import (
 	"regexp"
@@ -14,7 +14,7 @@ func TestParseUserAgent(t *testing.T) {
 	f := func(in, name, version, language string) {
 		t.Helper()
 		got, found := parseUserAgent(in)
-		require.Equal(t, sdk{name, version, language}, got, in)
+		require.Equal(t, SDK{name, version, language}, got, in)
 		require.Equal(t, name != "", found, in)
 	}
 	f("disco-sdk-go/1.0.0 (go1.26; linux/amd64)", "disco-sdk-go", "1.0.0", "go")
@@ -64,15 +64,15 @@ func FuzzParseUserAgent(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		got, found := parseUserAgent(s)
 		if !found {
-			require.Equal(t, sdk{}, got)
+			require.Equal(t, SDK{}, got)
 			return
 		}
-		require.Regexp(t, sdkName, got.name)
-		require.Contains(t, s, got.name+"/"+got.version)
-		require.NotEmpty(t, got.version)
-		require.LessOrEqual(t, len(got.name), maxProduct)
-		require.LessOrEqual(t, len(got.version), maxProduct)
-		require.LessOrEqual(t, len(got.language), maxLanguage)
-		require.True(t, utf8.ValidString(got.name+got.version+got.language))
+		require.Regexp(t, sdkName, got.Name)
+		require.Contains(t, s, got.Name+"/"+got.Version)
+		require.NotEmpty(t, got.Version)
+		require.LessOrEqual(t, len(got.Name), maxProduct)
+		require.LessOrEqual(t, len(got.Version), maxProduct)
+		require.LessOrEqual(t, len(got.Language), maxLanguage)
+		require.True(t, utf8.ValidString(got.Name+got.Version+got.Language))
 	})
 }

@@ -1,12 +1,6 @@
-package apikeyprocessor
+package stamp
 
-import (
-	"strings"
-
-	"go.opentelemetry.io/collector/pdata/pcommon"
-
-	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
-)
+import "strings"
 
 const (
 	ownSDK = "disco-sdk" // starts the name of every Disco SDK
@@ -16,19 +10,19 @@ const (
 	maxLanguage  = 16
 )
 
-// sdk is an SDK as a User-Agent names it. The language may be unknown; without a name there is none.
-type sdk struct{ name, version, language string }
+// SDK is an SDK as a User-Agent names it. The language may be unknown; without a name there is none.
+type SDK struct{ Name, Version, Language string }
 
-func stampSDK(m pcommon.Map, s sdk) {
-	put(m, usageconv.SDKName, s.name)
-	put(m, usageconv.SDKVersion, s.version)
-	put(m, usageconv.SDKLanguage, s.language)
+// SDKIn finds the SDK that a User-Agent names. What is cut out of it is a copy, so that it keeps no long header in memory.
+func SDKIn(userAgent string) SDK {
+	s, _ := parseUserAgent(strings.Clone(userAgent[:min(len(userAgent), maxUserAgent)]))
+	return s
 }
 
 // parseUserAgent finds the SDK in a User-Agent (RFC 9110, section 10.1.5): a Disco SDK wherever it stands, else the first
 // product whose name has the word sdk, which is the most significant one by the RFC.
 // "acme-sdk-python/2.1.0 (linux)" is acme-sdk-python, 2.1.0 and python.
-func parseUserAgent(s string) (first sdk, found bool) {
+func parseUserAgent(s string) (first SDK, found bool) {
 	s = s[:min(len(s), maxUserAgent)]
 	for product, rest := nextProduct(s); product != ""; product, rest = nextProduct(rest) {
 		name, version, _ := strings.Cut(product, "/")
@@ -36,11 +30,11 @@ func parseUserAgent(s string) (first sdk, found bool) {
 		if !ok || !isToken(name) || !isToken(version) {
 			continue
 		}
-		candidate := sdk{name, version, leadingLetters(after)}
+		candidate := SDK{name, version, leadingLetters(after)}
 		if name == ownSDK || strings.HasPrefix(name, ownSDK+"-") {
-			if candidate.language == "" { // then the comment starts with it: "disco-sdk/2 (python 3.12)"
+			if candidate.Language == "" { // then the comment starts with it: "disco-sdk/2 (python 3.12)"
 				comment, _ := strings.CutPrefix(strings.TrimLeft(rest, " "), "(")
-				candidate.language = leadingLetters(comment)
+				candidate.Language = leadingLetters(comment)
 			}
 			return candidate, true
 		}
