@@ -16,19 +16,32 @@ const carrierName = "packed spans"
 const (
 	// attrSpans are the ScopeSpans of the resource, each as a field of ResourceSpans in protobuf.
 	attrSpans = usageconv.StampPrefix + "packed.spans"
+	// attrCount is how many spans they are.
+	attrCount = usageconv.StampPrefix + "packed.count"
 	// attrFingerprints and attrAddresses are the different ones that the spans name, as they name them.
 	attrFingerprints = usageconv.StampPrefix + "packed.fingerprints"
 	attrAddresses    = usageconv.StampPrefix + "packed.addresses"
-	// attrOwners has the identity behind each fingerprint that is a registered key's, attrCountries the country of each
-	// address that is known to be in one. The api_key processor writes them.
+	// attrOwners has the identity behind each fingerprint that is a registered key's, and under "" that behind the key which the
+	// resource names; attrCountries has the country of each address that is known to be in one. The api_key processor writes them.
 	attrOwners    = usageconv.StampPrefix + "packed.owners"
 	attrCountries = usageconv.StampPrefix + "packed.countries"
 )
 
 // Is reports whether a span is a carrier.
 func Is(span ptrace.Span) bool {
+	if span.Name() != carrierName {
+		return false
+	}
 	_, ok := span.Attributes().Get(attrSpans)
 	return ok
+}
+
+// Count is how many spans a carrier has.
+func Count(carrier ptrace.Span) int {
+	if v, ok := carrier.Attributes().Get(attrCount); ok {
+		return int(v.Int())
+	}
+	return 0
 }
 
 // Spans are the spans that a carrier has, for [Each].
@@ -59,7 +72,7 @@ func list(carrier ptrace.Span, name string) iter.Seq[string] {
 	}
 }
 
-// Owners has a map to each fingerprint that is a registered key's: the attributes that are to be stamped on its spans.
+// Owners has the attributes that are to be stamped on the spans that name a key, by its fingerprint; by "" for those that name none.
 func Owners(carrier ptrace.Span) pcommon.Map { return table(carrier, attrOwners) }
 
 // Countries has the country of each address that is known to be in one.

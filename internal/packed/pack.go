@@ -1,9 +1,6 @@
 package packed
 
-import "bytes"
-
-// keyMark starts every API key.
-var keyMark = []byte("dk_")
+import "google.golang.org/protobuf/encoding/protowire"
 
 // Pack rewrites the body of an OTLP trace request in protobuf so that each resource has one span, which carries the others. The new body
 // is the concatenation of pieces, parts of body among them; spans is how many spans are carried. It is false for a body that has anything but
@@ -55,13 +52,14 @@ func split(b []byte) (*parts, bool) {
 		}
 		at = end
 	}
-	return p, p.spans > 0 && !bytes.Contains(p.scopes, keyMark)
+	return p, p.spans > 0
 }
 
 // head is what stands before the spans in a ResourceSpans with one carrier.
 func (p *parts) head() []byte {
 	key := appendField(nil, pairKey, []byte(attrSpans))
-	lists := appendList(nil, attrFingerprints, p.fingerprints.list)
+	lists := appendCount(nil, p.spans)
+	lists = appendList(lists, attrFingerprints, p.fingerprints.list)
 	lists = appendList(lists, attrAddresses, p.addresses.list)
 	// From the inside out: bytes in a value in a pair in a span in a scope in the resource.
 	value := size(valueBytes, len(p.scopes))
@@ -81,6 +79,13 @@ func (p *parts) head() []byte {
 	b = append(b, key...)
 	b = appendHead(b, pairValue, value)
 	return appendHead(b, valueBytes, len(p.scopes))
+}
+
+// appendCount appends how many spans there are.
+func appendCount(b []byte, n int) []byte {
+	value := protowire.AppendVarint(protowire.AppendVarint(nil, uint64(valueInt)), uint64(n))
+	pair := appendField(nil, pairKey, []byte(attrCount))
+	return appendField(b, spanAttributes, appendField(pair, pairValue, value))
 }
 
 // appendList appends an attribute that is a list of strings.

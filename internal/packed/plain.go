@@ -4,7 +4,6 @@ import (
 	"bytes"
 
 	"github.com/disco-platform/mirrorball/internal/stamp"
-	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
 )
 
 // scan looks at the spans of one resource: whether they are plain, and what they name.
@@ -40,8 +39,15 @@ func (s *scan) scopeSpans(b []byte) bool {
 	return true
 }
 
-// plainText reports that no key can hide between NULs; see [apikey.Redact]. Keys in clear are looked for in all spans at once.
-func plainText(b []byte) bool { return bytes.IndexByte(b, 0) < 0 }
+// keyMark starts every API key, and shortestKey is the least that is taken for one; see [apikey.Redact].
+var keyMark = []byte("dk_")
+
+const shortestKey = 16
+
+// plainText reports that there is no key in a text, nor one between NULs.
+func plainText(b []byte) bool {
+	return len(b) < shortestKey || bytes.IndexByte(b, 0) < 0 && !bytes.Contains(b, keyMark)
+}
 
 func plainScope(b []byte) bool {
 	for len(b) > 0 {
@@ -66,9 +72,9 @@ func (s *scan) span(b []byte) bool {
 		case spanAttributes:
 			ok = a.pair(f.bytes)
 		case spanTraceID:
-			ok = len(f.bytes) == 16
+			ok = len(f.bytes) == 16 || len(f.bytes) == 0
 		case spanID, spanParentID:
-			ok = len(f.bytes) == 8
+			ok = len(f.bytes) == 8 || len(f.bytes) == 0
 		case spanTraceState, spanName:
 			ok = plainText(f.bytes)
 		case spanStatus:
@@ -97,13 +103,13 @@ func plainStatus(b []byte) bool {
 
 // attributes are those of the span at hand.
 type attributes struct {
-	scan           *scan
-	at             int // of the next one
-	named, located bool
+	scan *scan
+	at   int    // of the next one
+	seen uint16 // classes that came, a bit to each
 }
 
 // pair reports whether an attribute is plain: a string, a number or a boolean under a name that says nothing of who somebody is. A
-// name that the processor would write over may stand there once.
+// name that the processor looks for may stand there once: it writes over the first, and readers take the last.
 func (a *attributes) pair(b []byte) bool {
 	var one Attribute
 	if !one.read(b) || one.Type == String && !plainText(one.Text) {
@@ -111,22 +117,23 @@ func (a *attributes) pair(b []byte) bool {
 	}
 	class := a.scan.names.classOf(a.at, one.Name)
 	a.at++
+	if class == stamp.Plain {
+		return true
+	}
+	if a.seen&(1<<class) != 0 {
+		return false
+	}
+	a.seen |= 1 << class
 	switch class {
 	case stamp.Secret, stamp.Stamp, stamp.Identity:
 		return false
 	case stamp.Fingerprint:
-		if a.named || one.Type != String || len(one.Text) == 0 {
+		if one.Type != String || len(one.Text) == 0 {
 			return false
 		}
-		a.named = true
 		a.scan.fingerprints.add(one.Text)
-	case stamp.Place:
-		if string(one.Name) != usageconv.ClientAddress {
-			again := a.located
-			a.located = true
-			return !again
-		}
-		if one.Type == String {
+	case stamp.Address:
+		if one.Type == String && len(one.Text) > 0 {
 			a.scan.addresses.add(one.Text)
 		}
 	}

@@ -65,8 +65,10 @@ func (s *Span) read(b []byte) bool {
 				return false
 			}
 		case spanTraceID:
+			s.TraceID = [16]byte{}
 			copy(s.TraceID[:], f.bytes)
 		case spanID:
+			s.SpanID = [8]byte{}
 			copy(s.SpanID[:], f.bytes)
 		case spanKind:
 			s.Kind = ptrace.SpanKind(int32(f.bits))

@@ -16,7 +16,7 @@ func TestEveryComponentIsBuilt(t *testing.T) {
 	require.NoError(t, err)
 	folders, err := filepath.Glob("../../[rpe]*/*[a-z]/factory.go")
 	require.NoError(t, err)
-	require.Len(t, folders, 7)
+	require.Len(t, folders, 8)
 	for _, f := range folders {
 		dir := filepath.Dir(f)
 		name, err := filepath.Rel("../..", dir)

@@ -16,9 +16,12 @@ const (
 	Secret            // carries credentials by its name, or in it; never kept
 	Stamp             // the collector's own; never taken from a sender
 	Identity          // says who somebody is; kept as a claim
-	Place             // says where somebody is; kept as a claim unless the sender is trusted
+	Address           // says where somebody is; kept as a claim unless the sender is trusted
+	Country           // the same
 	Fingerprint       // names a key
 	SDKName
+	SDKVersion
+	SDKLanguage
 	UserAgent
 )
 
@@ -33,7 +36,7 @@ func ClassOf(name string) Class {
 	switch name[0] {
 	case 'c':
 		if name == usageconv.ClientAddress {
-			return Place
+			return Address
 		}
 	case 'd':
 		switch name {
@@ -41,12 +44,16 @@ func ClassOf(name string) Class {
 			return Fingerprint
 		case usageconv.SDKName:
 			return SDKName
+		case usageconv.SDKVersion:
+			return SDKVersion
+		case usageconv.SDKLanguage:
+			return SDKLanguage
 		case usageconv.APIKeyID, usageconv.OrganizationID, usageconv.OrganizationName, usageconv.Environment:
 			return Identity
 		}
 	case 'g':
 		if name == usageconv.GeoCountry {
-			return Place
+			return Country
 		}
 	case 'm':
 		if strings.HasPrefix(name, usageconv.StampPrefix) {

@@ -101,7 +101,7 @@ func spanRecord(span ptrace.Span) string {
 	return refused{
 		Signal: "span", Name: usage.Sanitize(span.Name(), usage.MaxName), Kind: span.Kind().String(),
 		TraceID: span.TraceID().String(), SpanID: span.SpanID().String(),
-		Start: stamp(span.StartTimestamp()), End: stamp(span.EndTimestamp()),
+		Start: timestamp(span.StartTimestamp()), End: timestamp(span.EndTimestamp()),
 	}.json(span.Attributes())
 }
 
@@ -109,14 +109,14 @@ func logRecord(rec plog.LogRecord, name string) string {
 	return refused{
 		Signal: "log", Name: usage.Sanitize(name, usage.MaxName),
 		TraceID: rec.TraceID().String(), SpanID: rec.SpanID().String(),
-		Time: stamp(rec.Timestamp()),
+		Time: timestamp(rec.Timestamp()),
 	}.json(rec.Attributes())
 }
 
 func pointRecord(name string, p dataPoint) string {
 	return refused{
 		Signal: "metric", Name: usage.Sanitize(name, usage.MaxName),
-		Start: stamp(p.start), Time: stamp(p.time),
+		Start: timestamp(p.start), Time: timestamp(p.time),
 	}.json(p.attributes)
 }
 
@@ -146,7 +146,7 @@ func encode(r refused) string {
 	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 }
 
-func stamp(ts pcommon.Timestamp) string {
+func timestamp(ts pcommon.Timestamp) string {
 	if ts == 0 {
 		return ""
 	}

@@ -30,6 +30,18 @@ func (t *same) of(s string) string {
 	return *place
 }
 
+// ofBytes is of for a value that is no string yet.
+func (t *same) ofBytes(b []byte) string {
+	if len(b) == 0 || len(b) > longestSame {
+		return string(b)
+	}
+	place := &t[maphash.Bytes(sameSeed, b)%sameSize]
+	if *place != string(b) {
+		*place = string(b)
+	}
+	return *place
+}
+
 // share makes the values of an event those of others.
 func (t *same) share(e *usage.Event) {
 	for _, s := range [...]*string{

@@ -3,11 +3,14 @@ package usagepdata
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/disco-platform/mirrorball/internal/packed"
 	"github.com/disco-platform/mirrorball/internal/usage"
 	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
 )
@@ -17,16 +20,35 @@ import (
 // spans are their senders' own business: counted as not_usage and not kept.
 func FromTraces(td ptrace.Traces, opts Options) *usage.Batch {
 	c := conversion{opts: opts}
-	c.events = newEvents(td.SpanCount())
+	c.events = newEvents(countSpans(td))
 	for _, rs := range td.ResourceSpans().All() {
 		src := readSource(rs.Resource())
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
-				c.span(&src, span)
+				if packed.Is(span) {
+					c.carrier(&src, rs.Resource(), span)
+				} else {
+					c.span(&src, span)
+				}
 			}
 		}
 	}
 	return c.batch()
+}
+
+// countSpans counts carriers as what they carry.
+func countSpans(td ptrace.Traces) (n int) {
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			n += ss.Spans().Len()
+			for _, span := range ss.Spans().All() {
+				if packed.Is(span) {
+					n += packed.Count(span) - 1
+				}
+			}
+		}
+	}
+	return n
 }
 
 // conversion gathers a batch.
@@ -42,11 +64,11 @@ func (c *conversion) batch() *usage.Batch {
 	return &usage.Batch{Events: c.events, Totals: c.totals, Rejections: c.rejections.list, Notes: c.notes.list}
 }
 
-// add returns a new event of the batch, to be filled in place. There is room: events was made for all records. Growing
-// the slice, rather than appending an empty event, spares copying some 400 bytes of zeroes.
+// add returns a new event of the batch, to be filled in place. There is room in most cases: events was made for all records.
+// Growing the slice, rather than appending an empty event, spares copying some 400 bytes of zeroes.
 func (c *conversion) add() *usage.Event {
 	n := len(c.events)
-	c.events = c.events[:n+1]
+	c.events = slices.Grow(c.events, 1)[:n+1]
 	return &c.events[n]
 }
 
@@ -84,53 +106,86 @@ func (h *httpCall) take(key string, v value) bool {
 // maxResends bounds the resend count to something that a client could have done.
 const maxResends = 10_000
 
-func (c *conversion) span(src *source, span ptrace.Span) {
-	w := src.inherit()
-	var (
-		call httpCall
-		what deed
-		keep kept
-	)
-	for key, given := range span.Attributes().All() {
-		v := valueOf(given)
-		if !call.take(key, v) && !what.take(key, v) && !w.take(key, v) && isOurs(key) {
-			keep.put(key, v)
-		}
+// reading is what is read of a span's attributes.
+type reading struct {
+	who  who
+	call httpCall
+	what deed
+	keep kept
+}
+
+// take reads an attribute and reports whether its name means something.
+func (r *reading) take(key string, v value) bool {
+	if r.call.take(key, v) || r.what.take(key, v) || r.who.take(key, v) {
+		return true
 	}
-	same := src.complete(&w, span.Kind() == ptrace.SpanKindServer)
-	vantage := vantageOf(span.Kind(), &w, &call)
-	reason, err := c.checkSpan(span, &w, vantage)
+	if !isOurs(key) {
+		return false
+	}
+	r.keep.put(key, v)
+	return true
+}
+
+// spanHead are the parts of a span that are no attributes.
+type spanHead struct {
+	trace      pcommon.TraceID
+	id         pcommon.SpanID
+	kind       ptrace.SpanKind
+	start, end pcommon.Timestamp
+	status     ptrace.StatusCode
+}
+
+func (c *conversion) span(src *source, span ptrace.Span) {
+	r := reading{who: src.inherit()}
+	for key, v := range span.Attributes().All() {
+		r.take(key, valueOf(v))
+	}
+	head := spanHead{
+		trace: span.TraceID(), id: span.SpanID(), kind: span.Kind(), start: span.StartTimestamp(), end: span.EndTimestamp(),
+		status: span.Status().Code(),
+	}
+	if e := c.request(src, &head, &r, func() string { return spanRecord(span) }); e != nil {
+		c.same.share(e)
+	}
+}
+
+// request adds the event of a span; nil when it is refused. record is the span as it is kept in quarantine.
+func (c *conversion) request(src *source, span *spanHead, r *reading, record func() string) *usage.Event {
+	w, call := &r.who, &r.call
+	same := src.complete(w, span.kind == ptrace.SpanKindServer)
+	vantage := vantageOf(span.kind, w, call)
+	reason, err := c.checkSpan(span, w, vantage)
 	if reason != "" {
-		c.rejections.add(w.reporter, reason, func() string { return err.Error() }, func() string { return spanRecord(span) })
-		return
+		c.rejections.add(w.reporter, reason, func() string { return err.Error() }, record)
+		return nil
 	}
 
 	e := c.add()
-	e.ID = usage.SpanID(span.TraceID(), span.SpanID())
+	e.ID = usage.SpanID(span.trace, span.id)
 	e.Kind = usage.KindRequest
 	e.Vantage = vantage
 	if vantage == usage.VantageServer && call.status == 401 {
 		e.Kind = usage.KindAuthFailure
 	}
-	e.KeyID, e.Fingerprint = src.owner(&w, vantage == usage.VantageServer)
+	e.KeyID, e.Fingerprint = src.owner(w, vantage == usage.VantageServer)
 	e.ReporterID = w.reporter
-	e.Time = micros(span.StartTimestamp())
-	e.Duration = duration(span)
+	e.Time = micros(span.start)
+	e.Duration = span.duration()
 	e.Method = method(call.method)
 	e.Route = call.endpoint()
 	e.Status = call.status
 	e.ResendCount = call.resend
-	e.Failed = call.status >= 400 || span.Status().Code() == ptrace.StatusCodeError
+	e.Failed = call.status >= 400 || span.status == ptrace.StatusCodeError
 	w.describe(e, src.metadataOf(same))
-	what.describe(e)
-	e.Payment, err = what.payment()
+	r.what.describe(e)
+	e.Payment, err = r.what.payment()
 	if err != nil {
-		what.keepPayment(&keep)
-		c.notes.add(w.reporter, usage.ReasonBadPayment, func() string { return err.Error() }, func() string { return spanRecord(span) })
+		r.what.keepPayment(&r.keep)
+		c.notes.add(w.reporter, usage.ReasonBadPayment, func() string { return err.Error() }, record)
 	}
-	w.keepEnvironment(&keep)
-	e.Attributes = keep.attributes()
-	c.same.share(e)
+	w.keepEnvironment(&r.keep)
+	e.Attributes = r.keep.attributes()
+	return e
 }
 
 // isOurs reports whether an attribute of a span is worth a place in its event. Others say how a call went on the wire,
@@ -160,14 +215,14 @@ var (
 )
 
 // checkSpan returns "" for a span that can be stored.
-func (c *conversion) checkSpan(span ptrace.Span, w *who, vantage usage.Vantage) (usage.Reason, error) {
-	start, end := span.StartTimestamp(), span.EndTimestamp()
+func (c *conversion) checkSpan(span *spanHead, w *who, vantage usage.Vantage) (usage.Reason, error) {
+	start, end := span.start, span.end
 	switch {
 	case w.foreign:
 		return usage.ReasonForeignKey, errForeign
 	case vantage == usage.VantageNone:
 		return usage.ReasonNotUsage, errNotUsage
-	case span.TraceID().IsEmpty() || span.SpanID().IsEmpty():
+	case span.trace.IsEmpty() || span.id.IsEmpty():
 		return usage.ReasonNoID, errNoSpanID
 	case start == 0:
 		return usage.ReasonNoTime, errNoTime
@@ -186,7 +241,7 @@ func (c *conversion) checkTime(t time.Time) (usage.Reason, error) {
 }
 
 // duration is in whole microseconds and at most usage.MaxLatency.
-func duration(span ptrace.Span) time.Duration {
-	us := uint64(span.EndTimestamp()-span.StartTimestamp()) / 1000
+func (s *spanHead) duration() time.Duration {
+	us := uint64(s.end-s.start) / 1000
 	return time.Duration(min(us, usage.MaxLatency)) * time.Microsecond
 }

@@ -35,9 +35,9 @@ func BenchmarkTraces(b *testing.B) {
 
 // fromSDK makes of spans what an SDK sends: it names itself and knows no client.
 func fromSDK(td ptrace.Traces) ptrace.Traces {
-	for m := range spanAttributes(td) {
-		m.Remove("client.address")
-		m.PutStr("disco.sdk.name", "disco-sdk-go")
+	for _, span := range td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().All() {
+		span.Attributes().Remove("client.address")
+		span.Attributes().PutStr("disco.sdk.name", "disco-sdk-go")
 	}
 	return td
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/stamp"
-	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
 )
 
 // facts are what one walk over the attributes of a record finds.
@@ -33,12 +32,12 @@ func (r *request) clean(m pcommon.Map) facts {
 		case stamp.Secret, stamp.Stamp, stamp.Identity:
 			remove = true
 			continue
-		case stamp.Place:
+		case stamp.Address, stamp.Country:
 			if !r.trusted {
 				remove = true
 				continue
 			}
-			if name == usageconv.ClientAddress {
+			if class == stamp.Address {
 				f.client = v.Str()
 			}
 		case stamp.Fingerprint:
@@ -87,7 +86,7 @@ func (r *request) remove(m pcommon.Map) {
 			return true
 		case stamp.Stamp:
 			return true
-		case stamp.Place:
+		case stamp.Address, stamp.Country:
 			if r.trusted {
 				return false
 			}

@@ -4,12 +4,11 @@ import (
 	"context"
 	"iter"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 )
 
 func (p *apiKeyProcessor) processLogs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
-	r, err := p.begin(ctx, logAttributes(ld))
+	r, err := p.begin(ctx, logFingerprints(ld))
 	if err != nil {
 		return ld, err
 	}
@@ -31,16 +30,16 @@ func (p *apiKeyProcessor) processLogs(ctx context.Context, ld plog.Logs) (plog.L
 	return ld, nil
 }
 
-// logAttributes are the attributes that may name a key: those of resources and records.
-func logAttributes(ld plog.Logs) iter.Seq[pcommon.Map] {
-	return func(yield func(pcommon.Map) bool) {
+// logFingerprints are those that resources and records name.
+func logFingerprints(ld plog.Logs) iter.Seq[string] {
+	return func(yield func(string) bool) {
 		for _, rl := range ld.ResourceLogs().All() {
-			if !yield(rl.Resource().Attributes()) {
+			if !yieldFingerprint(rl.Resource().Attributes(), yield) {
 				return
 			}
 			for _, sl := range rl.ScopeLogs().All() {
 				for _, record := range sl.LogRecords().All() {
-					if !yield(record.Attributes()) {
+					if !yieldFingerprint(record.Attributes(), yield) {
 						return
 					}
 				}

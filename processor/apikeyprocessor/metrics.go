@@ -9,7 +9,7 @@ import (
 )
 
 func (p *apiKeyProcessor) processMetrics(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {
-	r, err := p.begin(ctx, pointAttributes(md))
+	r, err := p.begin(ctx, pointFingerprints(md))
 	if err != nil {
 		return md, err
 	}
@@ -80,17 +80,17 @@ func numbers(points pmetric.NumberDataPointSlice, yield func(pcommon.Map, pmetri
 	}
 }
 
-// pointAttributes are the attributes that may name a key: those of resources and data points.
-func pointAttributes(md pmetric.Metrics) iter.Seq[pcommon.Map] {
-	return func(yield func(pcommon.Map) bool) {
+// pointFingerprints are those that resources and data points name.
+func pointFingerprints(md pmetric.Metrics) iter.Seq[string] {
+	return func(yield func(string) bool) {
 		for _, rm := range md.ResourceMetrics().All() {
-			if !yield(rm.Resource().Attributes()) {
+			if !yieldFingerprint(rm.Resource().Attributes(), yield) {
 				return
 			}
 			for _, sm := range rm.ScopeMetrics().All() {
 				for _, m := range sm.Metrics().All() {
 					for attributes := range points(m) {
-						if !yield(attributes) {
+						if !yieldFingerprint(attributes, yield) {
 							return
 						}
 					}

@@ -54,8 +54,8 @@ func (p *apiKeyProcessor) shutdown(context.Context) error {
 }
 
 // begin finds out all that may fail before anything is changed, so that a request which has to be repeated is left as
-// it was. attributes are those of all resources and records of the request.
-func (p *apiKeyProcessor) begin(ctx context.Context, attributes iter.Seq[pcommon.Map]) (*request, error) {
+// it was. fingerprints are those that resources and records of the request name.
+func (p *apiKeyProcessor) begin(ctx context.Context, fingerprints iter.Seq[string]) (*request, error) {
 	data := keyauth.FromContext(ctx)
 	switch {
 	case data == nil:
@@ -71,7 +71,7 @@ func (p *apiKeyProcessor) begin(ctx context.Context, attributes iter.Seq[pcommon
 	}
 	switch {
 	case r.trusted:
-		if err := r.resolve(ctx, p.keys, attributes); err != nil {
+		if err := r.resolve(ctx, p.keys, fingerprints); err != nil {
 			p.telemetry.ProcessorAPIKeyUnresolvedRequests.Add(ctx, 1)
 			return nil, errUnresolved
 		}
@@ -86,19 +86,15 @@ func (p *apiKeyProcessor) begin(ctx context.Context, attributes iter.Seq[pcommon
 }
 
 // resolve looks up the owners of all keys that the request names.
-func (r *request) resolve(ctx context.Context, keys *apikey.Verifier, attributes iter.Seq[pcommon.Map]) error {
+func (r *request) resolve(ctx context.Context, keys *apikey.Verifier, fingerprints iter.Seq[string]) error {
 	r.owners = make(map[apikey.Fingerprint]*apikey.Identity)
 	r.named = make(map[string]*apikey.Identity)
-	for m := range attributes {
-		v, ok := m.Get(usageconv.APIKeyFingerprint)
-		if !ok {
+	for text := range fingerprints {
+		if _, seen := r.named[text]; seen {
 			continue
 		}
-		if _, seen := r.named[v.Str()]; seen {
-			continue
-		}
-		if f, err := apikey.ParseFingerprint(v.Str()); err == nil {
-			r.named[v.Str()], r.owners[f] = nil, nil
+		if f, err := apikey.ParseFingerprint(text); err == nil {
+			r.named[text], r.owners[f] = nil, nil
 		}
 	}
 	if err := keys.ByFingerprints(ctx, r.owners); err != nil {
@@ -110,6 +106,12 @@ func (r *request) resolve(ctx context.Context, keys *apikey.Verifier, attributes
 		}
 	}
 	return nil
+}
+
+// yieldFingerprint yields the fingerprint among the attributes, if there is one, and says whether to go on.
+func yieldFingerprint(m pcommon.Map, yield func(string) bool) bool {
+	v, ok := m.Get(usageconv.APIKeyFingerprint)
+	return !ok || yield(v.Str())
 }
 
 // end reports what was done.

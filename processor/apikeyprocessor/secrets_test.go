@@ -3,6 +3,7 @@ package apikeyprocessor
 import (
 	"context"
 	"encoding/base64"
+	"iter"
 	"regexp"
 	"strings"
 	"testing"
@@ -201,7 +202,7 @@ func FuzzRequests(f *testing.F) {
 			if r := ptraceotlp.NewExportRequest(); r.UnmarshalProto(body) == nil {
 				td, err := p.processTraces(ctx, r.Traces())
 				require.NoError(t, err)
-				for m := range spanAttributes(td) {
+				for m := range spanAttributesOf(td) {
 					_, trusted := m.Get("mirrorball.trusted")
 					_, reporter := m.Get("mirrorball.reporter")
 					require.Equal(t, trusted, reporter)
@@ -223,4 +224,22 @@ func FuzzRequests(f *testing.F) {
 			}
 		}
 	})
+}
+
+// spanAttributesOf are the attributes of resources and spans.
+func spanAttributesOf(td ptrace.Traces) iter.Seq[pcommon.Map] {
+	return func(yield func(pcommon.Map) bool) {
+		for _, rs := range td.ResourceSpans().All() {
+			if !yield(rs.Resource().Attributes()) {
+				return
+			}
+			for _, ss := range rs.ScopeSpans().All() {
+				for _, span := range ss.Spans().All() {
+					if !yield(span.Attributes()) {
+						return
+					}
+				}
+			}
+		}
+	}
 }

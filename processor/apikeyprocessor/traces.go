@@ -6,10 +6,14 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/disco-platform/mirrorball/internal/packed"
+	"github.com/disco-platform/mirrorball/internal/stamp"
 )
 
 func (p *apiKeyProcessor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
-	r, err := p.begin(ctx, spanAttributes(td))
+	carried := packed.FromContext(ctx)
+	r, err := p.begin(ctx, spanFingerprints(td, carried))
 	if err != nil {
 		return td, err
 	}
@@ -20,6 +24,10 @@ func (p *apiKeyProcessor) processTraces(ctx context.Context, td ptrace.Traces) (
 			r.scope(ss.Scope())
 			r.text(ss.SchemaUrl(), ss.SetSchemaUrl)
 			for _, span := range ss.Spans().All() {
+				if carried && r.trusted && packed.Is(span) {
+					r.carrier(span)
+					continue
+				}
 				r.span(span)
 			}
 		}
@@ -49,17 +57,43 @@ func (r *request) scope(scope pcommon.InstrumentationScope) {
 	r.text(scope.Version(), scope.SetVersion)
 }
 
-// spanAttributes are the attributes that may name a key: those of resources and spans.
-func spanAttributes(td ptrace.Traces) iter.Seq[pcommon.Map] {
-	return func(yield func(pcommon.Map) bool) {
+// carrier notes on a carrier what is known of the keys and addresses that its spans name. There is nothing to take off
+// those: they would not have been packed.
+func (r *request) carrier(span ptrace.Span) {
+	owners := packed.Owners(span)
+	if owner := r.inherited.key; owner != nil {
+		stamp.PutIdentity(owners.PutEmptyMap(""), owner)
+	}
+	for f := range packed.Fingerprints(span) {
+		if owner := r.named[f]; owner != nil {
+			stamp.PutIdentity(owners.PutEmptyMap(f), owner)
+		}
+	}
+	countries := packed.Countries(span)
+	for a := range packed.Addresses(span) {
+		stamp.Put(countries, a, r.place(a))
+	}
+}
+
+// spanFingerprints are those that resources and spans name.
+func spanFingerprints(td ptrace.Traces, carried bool) iter.Seq[string] {
+	return func(yield func(string) bool) {
 		for _, rs := range td.ResourceSpans().All() {
-			if !yield(rs.Resource().Attributes()) {
+			if !yieldFingerprint(rs.Resource().Attributes(), yield) {
 				return
 			}
 			for _, ss := range rs.ScopeSpans().All() {
 				for _, span := range ss.Spans().All() {
-					if !yield(span.Attributes()) {
+					if !yieldFingerprint(span.Attributes(), yield) {
 						return
+					}
+					if !carried {
+						continue
+					}
+					for f := range packed.Fingerprints(span) {
+						if !yield(f) {
+							return
+						}
 					}
 				}
 			}

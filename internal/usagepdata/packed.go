@@ -1,0 +1,168 @@
+package usagepdata
+
+import (
+	"cmp"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/disco-platform/mirrorball/internal/packed"
+	"github.com/disco-platform/mirrorball/internal/stamp"
+	"github.com/disco-platform/mirrorball/internal/usage"
+	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
+)
+
+// carried are the spans of a carrier, with what the api_key processor noted of them.
+type carried struct {
+	c   *conversion
+	src *source
+
+	owners    map[string]owner // by fingerprint
+	countries map[string]string
+	agents    map[string]stamp.SDK // by User-Agent
+	names     placedNames
+	sdkNamed  bool // by the resource, if only ""
+}
+
+// owner is whose a key is: as it is stamped, and as it is read.
+type owner struct {
+	stamped pcommon.Map
+	who     who
+}
+
+// carrier turns the spans of a carrier into requests, as if each were there in pdata and had its stamps.
+func (c *conversion) carrier(src *source, res pcommon.Resource, carrier ptrace.Span) {
+	k := carried{c: c, src: src, owners: map[string]owner{}, countries: map[string]string{}, agents: map[string]stamp.SDK{}}
+	_, k.sdkNamed = res.Attributes().Get(usageconv.SDKName)
+	for fingerprint, v := range packed.Owners(carrier).All() {
+		o := owner{stamped: v.Map()}
+		for name, v := range o.stamped.All() {
+			o.who.take(name, valueOf(v))
+		}
+		k.owners[fingerprint] = o
+	}
+	for address, v := range packed.Countries(carrier).All() {
+		k.countries[address] = v.Str()
+	}
+	if err := packed.Each(packed.Spans(carrier), k.span); err != nil {
+		c.rejections.add(src.who.reporter, usage.ReasonUnstorable, err.Error, func() string { return spanRecord(carrier) })
+	}
+}
+
+// stamps are what the api_key processor would have stamped on a span.
+type stamps struct {
+	owner   owner
+	sdk     stamp.SDK
+	country string
+}
+
+func (k *carried) span(s *packed.Span) {
+	r := reading{who: k.src.inherit()}
+	var fingerprint, address, agent string
+	sdkNamed := k.sdkNamed
+	for i := range s.Attributes {
+		a := &s.Attributes[i]
+		name := k.names.at(i, a.Name)
+		if name.ignored {
+			continue
+		}
+		v := k.value(a)
+		switch name.text {
+		case usageconv.APIKeyFingerprint:
+			fingerprint = v.text
+		case usageconv.ClientAddress:
+			address = v.text
+		case usageconv.UserAgentOriginal:
+			agent = v.text
+		case usageconv.SDKName:
+			sdkNamed = true
+		}
+		name.ignored = !r.take(name.text, v)
+	}
+	st := stamps{owner: k.owners[fingerprint], country: k.countries[address]}
+	if !sdkNamed && agent != "" {
+		st.sdk = k.sdk(agent)
+	}
+	st.read(&r.who)
+	head := spanHead{
+		trace: s.TraceID, id: s.SpanID, kind: s.Kind, start: pcommon.Timestamp(s.Start), end: pcommon.Timestamp(s.End), status: s.Status,
+	}
+	k.c.request(k.src, &head, &r, func() string { return st.record(s) })
+}
+
+// value makes equal strings of the spans one.
+func (k *carried) value(a *packed.Attribute) value {
+	switch a.Type {
+	case packed.Int:
+		return value{kind: pcommon.ValueTypeInt, bits: a.Bits}
+	case packed.Double:
+		return value{kind: pcommon.ValueTypeDouble, bits: a.Bits}
+	case packed.Bool:
+		return value{kind: pcommon.ValueTypeBool, bits: a.Bits}
+	default:
+		return value{kind: pcommon.ValueTypeStr, text: k.c.same.ofBytes(a.Text)}
+	}
+}
+
+func (k *carried) sdk(userAgent string) stamp.SDK {
+	s, ok := k.agents[userAgent]
+	if !ok {
+		s = stamp.SDKIn(userAgent)
+		k.agents[userAgent] = s
+	}
+	return s
+}
+
+// read is what reading the stamps gives. The span has no identity of its own.
+func (st *stamps) read(w *who) {
+	o := &st.owner.who
+	w.keyID, w.email, w.organization, w.environment = o.keyID, o.email, o.organization, o.environment
+	w.sdk = usage.SDK{
+		Name:     cmp.Or(st.sdk.Name, w.sdk.Name),
+		Version:  cmp.Or(st.sdk.Version, w.sdk.Version),
+		Language: cmp.Or(st.sdk.Language, w.sdk.Language),
+	}
+	if st.country != "" {
+		w.country = country(value{text: st.country})
+	}
+}
+
+// record is the span as it is kept in quarantine.
+func (st *stamps) record(s *packed.Span) string {
+	span, err := s.Decode()
+	if err != nil {
+		return ""
+	}
+	m := span.Attributes()
+	if st.owner.stamped != (pcommon.Map{}) {
+		for name, v := range st.owner.stamped.All() {
+			m.PutStr(name, v.Str())
+		}
+	}
+	stamp.PutSDK(m, st.sdk)
+	stamp.Put(m, usageconv.GeoCountry, st.country)
+	return spanRecord(span)
+}
+
+// maxPlaces is how many places of [placedNames] are kept. Spans with more attributes are rare.
+const maxPlaces = 64
+
+// placedNames are the names that the span before had, in order, and which of them mean nothing. Most spans of a request come
+// from the same code.
+type placedNames [maxPlaces]placedName
+
+type placedName struct {
+	text    string
+	ignored bool
+}
+
+// at is the name at place i.
+func (n *placedNames) at(i int, name []byte) *placedName {
+	if i >= maxPlaces {
+		return &placedName{text: string(name)}
+	}
+	if n[i].text != string(name) {
+		n[i] = placedName{text: string(name)}
+	}
+	return &n[i]
+}
