@@ -19,9 +19,17 @@ import (
 
 // The fronts stand before the queue, where a request is still one request and its sender still waits.
 
-type tracesFront struct{ exporter.Traces }
+type tracesFront struct {
+	exporter.Traces
+	unpack bool // what goes on disk
+}
 
 func (f tracesFront) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
+	if f.unpack {
+		if err := usagepdata.Unpack(td); err != nil {
+			return consumererror.NewPermanent(err)
+		}
+	}
 	return answer(f.Traces.ConsumeTraces(ctx, td))
 }
 

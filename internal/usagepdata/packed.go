@@ -30,9 +30,8 @@ type owner struct {
 	who     who
 }
 
-// carrier turns the spans of a carrier into requests, as if each were there in pdata and had its stamps.
-func (c *conversion) carrier(src *source, res pcommon.Resource, carrier ptrace.Span) {
-	k := carried{c: c, src: src, owners: map[string]owner{}, countries: map[string]string{}, agents: map[string]stamp.SDK{}}
+func (c *conversion) carried(src *source, res pcommon.Resource, carrier ptrace.Span) *carried {
+	k := &carried{c: c, src: src, owners: map[string]owner{}, countries: map[string]string{}, agents: map[string]stamp.SDK{}}
 	_, k.sdkNamed = res.Attributes().Get(usageconv.SDKName)
 	for fingerprint, v := range packed.Owners(carrier).All() {
 		o := owner{stamped: v.Map()}
@@ -44,8 +43,53 @@ func (c *conversion) carrier(src *source, res pcommon.Resource, carrier ptrace.S
 	for address, v := range packed.Countries(carrier).All() {
 		k.countries[address] = v.Str()
 	}
-	if err := packed.Each(packed.Spans(carrier), k.span); err != nil {
+	return k
+}
+
+// carrier turns the spans of a carrier into requests, as if each were there in pdata and had its stamps.
+func (c *conversion) carrier(src *source, res pcommon.Resource, carrier ptrace.Span) {
+	if err := packed.Each(packed.Spans(carrier), c.carried(src, res, carrier).span); err != nil {
 		c.rejections.add(src.who.reporter, usage.ReasonUnstorable, err.Error, func() string { return spanRecord(carrier) })
+	}
+}
+
+func (k *carried) span(s *packed.Span) {
+	r := reading{who: k.src.inherit()}
+	says := saying{sdkNamed: k.sdkNamed}
+	for i := range s.Attributes {
+		a := &s.Attributes[i]
+		name := k.names.at(i, a.Name)
+		if name.ignored {
+			continue
+		}
+		v := k.value(a)
+		says.note(name.text, v.text)
+		name.ignored = !r.take(name.text, v)
+	}
+	st := k.stamps(&says)
+	st.read(&r.who)
+	head := spanHead{
+		trace: s.TraceID, id: s.SpanID, kind: s.Kind, start: pcommon.Timestamp(s.Start), end: pcommon.Timestamp(s.End), status: s.Status,
+	}
+	k.c.request(k.src, &head, &r, func() string { return st.record(s) })
+}
+
+// saying is what a span says that stamps depend on.
+type saying struct {
+	fingerprint, address, userAgent string
+	sdkNamed                        bool
+}
+
+func (s *saying) note(name, text string) {
+	switch name {
+	case usageconv.APIKeyFingerprint:
+		s.fingerprint = text
+	case usageconv.ClientAddress:
+		s.address = text
+	case usageconv.UserAgentOriginal:
+		s.userAgent = text
+	case usageconv.SDKName:
+		s.sdkNamed = true
 	}
 }
 
@@ -56,38 +100,12 @@ type stamps struct {
 	country string
 }
 
-func (k *carried) span(s *packed.Span) {
-	r := reading{who: k.src.inherit()}
-	var fingerprint, address, agent string
-	sdkNamed := k.sdkNamed
-	for i := range s.Attributes {
-		a := &s.Attributes[i]
-		name := k.names.at(i, a.Name)
-		if name.ignored {
-			continue
-		}
-		v := k.value(a)
-		switch name.text {
-		case usageconv.APIKeyFingerprint:
-			fingerprint = v.text
-		case usageconv.ClientAddress:
-			address = v.text
-		case usageconv.UserAgentOriginal:
-			agent = v.text
-		case usageconv.SDKName:
-			sdkNamed = true
-		}
-		name.ignored = !r.take(name.text, v)
+func (k *carried) stamps(s *saying) stamps {
+	st := stamps{owner: k.owners[s.fingerprint], country: k.countries[s.address]}
+	if !s.sdkNamed && s.userAgent != "" {
+		st.sdk = k.sdk(s.userAgent)
 	}
-	st := stamps{owner: k.owners[fingerprint], country: k.countries[address]}
-	if !sdkNamed && agent != "" {
-		st.sdk = k.sdk(agent)
-	}
-	st.read(&r.who)
-	head := spanHead{
-		trace: s.TraceID, id: s.SpanID, kind: s.Kind, start: pcommon.Timestamp(s.Start), end: pcommon.Timestamp(s.End), status: s.Status,
-	}
-	k.c.request(k.src, &head, &r, func() string { return st.record(s) })
+	return st
 }
 
 // value makes equal strings of the spans one.
@@ -133,7 +151,12 @@ func (st *stamps) record(s *packed.Span) string {
 	if err != nil {
 		return ""
 	}
-	m := span.Attributes()
+	st.put(span.Attributes())
+	return spanRecord(span)
+}
+
+// put writes the stamps, in the order in which the processor does.
+func (st *stamps) put(m pcommon.Map) {
 	if st.owner.stamped != (pcommon.Map{}) {
 		for name, v := range st.owner.stamped.All() {
 			m.PutStr(name, v.Str())
@@ -141,28 +164,4 @@ func (st *stamps) record(s *packed.Span) string {
 	}
 	stamp.PutSDK(m, st.sdk)
 	stamp.Put(m, usageconv.GeoCountry, st.country)
-	return spanRecord(span)
-}
-
-// maxPlaces is how many places of [placedNames] are kept. Spans with more attributes are rare.
-const maxPlaces = 64
-
-// placedNames are the names that the span before had, in order, and which of them mean nothing. Most spans of a request come
-// from the same code.
-type placedNames [maxPlaces]placedName
-
-type placedName struct {
-	text    string
-	ignored bool
-}
-
-// at is the name at place i.
-func (n *placedNames) at(i int, name []byte) *placedName {
-	if i >= maxPlaces {
-		return &placedName{text: string(name)}
-	}
-	if n[i].text != string(name) {
-		n[i] = placedName{text: string(name)}
-	}
-	return &n[i]
 }

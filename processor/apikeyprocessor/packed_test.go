@@ -53,6 +53,12 @@ func sameEvents(t *testing.T, p *apiKeyProcessor, body []byte) bool {
 	got := usagepdata.FromTraces(carried, receipt)
 	require.Equal(t, want, got)
 	require.Equal(t, spans, got.Len())
+
+	unpacked, err := p.processTraces(packed.NewContext(ctx), decoded(t, slices.Concat(pieces...)))
+	require.NoError(t, err)
+	require.NoError(t, usagepdata.Unpack(unpacked))
+	require.Equal(t, spans, unpacked.SpanCount())
+	require.Equal(t, want, usagepdata.FromTraces(unpacked, receipt))
 	return true
 }
 
