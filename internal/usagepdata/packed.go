@@ -17,7 +17,7 @@ type carried struct {
 	c   *conversion
 	src *source
 
-	owners    map[string]owner // by fingerprint
+	owners    map[string]*owner // by fingerprint
 	countries map[string]string
 	agents    map[string]stamp.SDK // by User-Agent
 	names     placedNames
@@ -31,10 +31,10 @@ type owner struct {
 }
 
 func (c *conversion) carried(src *source, res pcommon.Resource, carrier ptrace.Span) *carried {
-	k := &carried{c: c, src: src, owners: map[string]owner{}, countries: map[string]string{}, agents: map[string]stamp.SDK{}}
+	k := &carried{c: c, src: src, owners: map[string]*owner{}, countries: map[string]string{}, agents: map[string]stamp.SDK{}}
 	_, k.sdkNamed = res.Attributes().Get(usageconv.SDKName)
 	for fingerprint, v := range packed.Owners(carrier).All() {
-		o := owner{stamped: v.Map()}
+		o := &owner{stamped: v.Map()}
 		for name, v := range o.stamped.All() {
 			o.who.take(name, valueOf(v))
 		}
@@ -59,12 +59,14 @@ func (k *carried) span(s *packed.Span) {
 	for i := range s.Attributes {
 		a := &s.Attributes[i]
 		name := k.names.at(i, a.Name)
-		if name.ignored {
+		if name.reader == readByNone {
 			continue
 		}
 		v := k.value(a)
-		says.note(name.text, v.text)
-		name.ignored = !r.take(name.text, v)
+		if name.stamps {
+			says.note(name.text, v.text)
+		}
+		r.takeBy(name.reader, name.text, v)
 	}
 	st := k.stamps(&says)
 	st.read(&r.who)
@@ -95,7 +97,7 @@ func (s *saying) note(name, text string) {
 
 // stamps are what the api_key processor would have stamped on a span.
 type stamps struct {
-	owner   owner
+	owner   *owner // nil if it is not known
 	sdk     stamp.SDK
 	country string
 }
@@ -118,7 +120,8 @@ func (k *carried) value(a *packed.Attribute) value {
 	case packed.Bool:
 		return value{kind: pcommon.ValueTypeBool, bits: a.Bits}
 	default:
-		return value{kind: pcommon.ValueTypeStr, text: k.c.same.ofBytes(a.Text)}
+		text, storable := k.c.same.ofBytes(a.Text)
+		return value{kind: pcommon.ValueTypeStr, text: text, storable: storable}
 	}
 }
 
@@ -133,12 +136,12 @@ func (k *carried) sdk(userAgent string) stamp.SDK {
 
 // read is what reading the stamps gives. The span has no identity of its own.
 func (st *stamps) read(w *who) {
-	o := &st.owner.who
-	w.keyID, w.email, w.organization, w.environment = o.keyID, o.email, o.organization, o.environment
-	w.sdk = usage.SDK{
-		Name:     cmp.Or(st.sdk.Name, w.sdk.Name),
-		Version:  cmp.Or(st.sdk.Version, w.sdk.Version),
-		Language: cmp.Or(st.sdk.Language, w.sdk.Language),
+	if st.owner != nil {
+		o := &st.owner.who
+		w.keyID, w.email, w.organization, w.environment = o.keyID, o.email, o.organization, o.environment
+	}
+	if st.sdk.Name != "" {
+		w.sdk = usage.SDK{Name: st.sdk.Name, Version: cmp.Or(st.sdk.Version, w.sdk.Version), Language: cmp.Or(st.sdk.Language, w.sdk.Language)}
 	}
 	if st.country != "" {
 		w.country = country(value{text: st.country})
@@ -157,7 +160,7 @@ func (st *stamps) record(s *packed.Span) string {
 
 // put writes the stamps, in the order in which the processor does.
 func (st *stamps) put(m pcommon.Map) {
-	if st.owner.stamped != (pcommon.Map{}) {
+	if st.owner != nil {
 		for name, v := range st.owner.stamped.All() {
 			m.PutStr(name, v.Str())
 		}

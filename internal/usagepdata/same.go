@@ -9,7 +9,12 @@ import (
 // same hands out one string for many that are equal. The strings of decoded telemetry are copies, each of its own, and the events of
 // a request have few different values: what waits in the queue is smaller, and the garbage collector has less to mark. It
 // forgets a value for another that falls into its place.
-type same [sameSize]string
+type same [sameSize]sameText
+
+type sameText struct {
+	text     string
+	storable bool // usage.Sanitize would leave it as it is, but for its length
+}
 
 const (
 	sameSize = 256
@@ -24,22 +29,23 @@ func (t *same) of(s string) string {
 		return s
 	}
 	place := &t[maphash.String(sameSeed, s)%sameSize]
-	if *place != s {
-		*place = s
+	if place.text != s {
+		*place = sameText{text: s}
 	}
-	return *place
+	return place.text
 }
 
-// ofBytes is of for a value that is no string yet.
-func (t *same) ofBytes(b []byte) string {
+// ofBytes is of for a value that is no string yet, and says whether it is storable.
+func (t *same) ofBytes(b []byte) (s string, storable bool) {
 	if len(b) == 0 || len(b) > longestSame {
-		return string(b)
+		return string(b), false
 	}
 	place := &t[maphash.Bytes(sameSeed, b)%sameSize]
-	if *place != string(b) {
-		*place = string(b)
+	if place.text != string(b) {
+		s := string(b)
+		*place = sameText{s, usage.Sanitize(s, len(s)) == s}
 	}
-	return *place
+	return place.text, place.storable
 }
 
 // share makes the values of an event those of others.

@@ -17,6 +17,8 @@ type value struct {
 	text string        // of a string
 	bits uint64        // of an integer; of a double, as IEEE 754 has it; 1 for true
 	rest pcommon.Value // an array, a map or bytes
+
+	storable bool // text is known to be what usage.Sanitize leaves as it is, but for its length
 }
 
 func valueOf(v pcommon.Value) value {
@@ -59,7 +61,12 @@ func (v value) string() string {
 }
 
 // text is a value as a storable string of at most max bytes, whatever its type.
-func text(v value, max int) string { return usage.Sanitize(v.string(), max) }
+func text(v value, max int) string {
+	if v.storable && len(v.text) <= max {
+		return v.text
+	}
+	return usage.Sanitize(v.string(), max)
+}
 
 // integer reads whole numbers, also from senders whose every attribute is a string; 0 for anything else.
 func integer(v value) int64 {
