@@ -14,8 +14,9 @@ type collecting struct {
 	collector *collector
 	db        *database
 
-	next   int // request
-	stored int // events that the database has to hold
+	next    int  // request
+	stored  int  // events that the database has to hold
+	opening sent // the first quarter of the run that began to fill the database
 }
 
 // send sends the next requests of the stream and checks that the database holds what it should.

@@ -54,6 +54,17 @@ func TestReport(t *testing.T) {
 	require.Len(t, list, len(rows))
 }
 
+// The database that grows is the last round's: what other rounds did at their beginning is no part of its ratio.
+func TestRatioWithMuchStored(t *testing.T) {
+	t.Parallel()
+	r := newReport()
+	opening := sent{events: 60, took: time.Second}
+	r.add("ingest_opening_rate", 100, 200, opening.rate())
+	grown{sent: sent{events: 45, took: time.Second}, opening: opening}.addTo(r)
+	require.Equal(t, []float64{0.75}, r.figure("ingest_stored_ratio").samples)
+	require.Equal(t, []float64{45}, r.figure("ingest_stored_rate").samples)
+}
+
 func TestMedian(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, 2.0, median([]float64{3, 1, 2}))

@@ -6,7 +6,7 @@ var rows = []row{
 	atLeast(0.4, 0.6, "ingest_twice_ratio", "the same when every batch is sent twice (first copies counted)", "ratio"),
 	atMost(0.65, 0.45, "disk_ratio", "bytes on disk per event ÷ raw COPY's", "ratio"),
 	atMost(0.65, 0.5, "wal_ratio", "WAL bytes per event ÷ raw COPY's", "ratio"),
-	atLeast(0.8, 0.95, "ingest_stored_ratio", "ingest rate with 2.5 runs stored ÷ rate in the first quarter of a run", "ratio"),
+	atLeast(0.8, 0.95, "ingest_stored_ratio", "ingest rate with 2.5 runs stored ÷ rate in the first quarter of the same round's run", "ratio"),
 	atMost(1000, 300, "visible_p99", "send to visible in /analytics/usage at half load, p99", "ms"),
 	atMost(256, 150, "memory_full_load", "resident memory of the collector at full load, highest", "MiB"),
 	atMost(256, 150, "memory_postgres_away", "the same with Postgres away, highest", "MiB"),

@@ -98,14 +98,14 @@ func insertDirect(ctx context.Context, tx pgx.Tx, records []*record) error {
 	if len(records) == 0 {
 		return nil
 	}
-	return copyInto(ctx, tx, "audit_logs", records)
+	return copyInto(ctx, tx, "audit_logs", inTimeOrder(records))
 }
 
 const (
 	createStaging = `CREATE TEMP TABLE IF NOT EXISTS audit_staging (LIKE audit_logs) ON COMMIT DELETE ROWS`
 	clearStaging  = `DELETE FROM audit_staging`
 	insertStaged  = `
-INSERT INTO audit_logs SELECT * FROM audit_staging ORDER BY key, time, id
+INSERT INTO audit_logs SELECT * FROM audit_staging ORDER BY time, key, id
 ON CONFLICT DO NOTHING
 RETURNING key, time, id`
 )

@@ -38,9 +38,8 @@ func (r *record) identity() identity {
 	return identity{r.key, r.micros, r.event.ID}
 }
 
-// compareRecords is the order in which every writer works through a batch, and takes locks. The index of audit_logs begins with
-// the time, and yet events go there key by key: that hits its pages all over, which then split when they are evenly filled,
-// while runs of neighbours would leave half of each page empty. Unlike cmp.Or this looks at ids only where they decide.
+// compareRecords is the order in which every writer works through a batch, and takes locks; inTimeOrder has another for events
+// themselves. Unlike cmp.Or this looks at ids only where they decide.
 func compareRecords(a, b *record) int {
 	if c := cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.micros, b.micros)); c != 0 {
 		return c
@@ -72,6 +71,26 @@ func sortRecords(records []*record) {
 		begin = end
 	}
 	copy(records, grouped)
+}
+
+// inTimeOrder puts records that are sorted by compareRecords into the order of the index of audit_logs, (time, key, id). A batch
+// is about the latest events, so that its entries go to the end of the index, where Postgres fills pages one after the other. Key
+// by key they would go to pages all over the end, each of which is split, and logged once more, whenever it is full.
+func inTimeOrder(records []*record) []*record {
+	type place struct {
+		micros int64
+		at     int
+	}
+	places := make([]place, len(records))
+	for i, r := range records {
+		places[i] = place{r.micros, i}
+	}
+	slices.SortFunc(places, func(a, b place) int { return cmp.Or(cmp.Compare(a.micros, b.micros), cmp.Compare(a.at, b.at)) })
+	sorted := make([]*record, len(records))
+	for i, p := range places {
+		sorted[i] = records[p.at]
+	}
+	return sorted
 }
 
 // distinct sorts records and drops repeats among them; it returns the repeats too.

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 
@@ -10,7 +11,7 @@ import (
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
-// Whatever the order in which records come, they end in the order of the primary key.
+// Whatever the order in which records come, they end in the order in which locks are taken, and events in that of their index.
 func TestSortRecords(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -25,5 +26,8 @@ func TestSortRecords(t *testing.T) {
 		sortRecords(records)
 		require.True(t, slices.IsSortedFunc(records, compareRecords))
 		require.ElementsMatch(t, want, records)
+
+		slices.SortStableFunc(want, func(a, b *record) int { return cmp.Compare(a.micros, b.micros) })
+		require.Equal(t, want, inTimeOrder(records))
 	})
 }
