@@ -119,5 +119,7 @@ func (db *DB) alone(ctx context.Context, lock int64, fn func(*pgx.Conn) error) e
 	if !mine {
 		return nil
 	}
+	// The end of the session gives the lock back, too, but some time after Close; whoever asks next would be turned away.
+	defer conn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, lock)
 	return fn(conn.Conn())
 }
