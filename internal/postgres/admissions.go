@@ -17,6 +17,13 @@ var capped = []domain{
 	domainUserAgent, domainErrorType, domainClaim,
 }
 
+var isCapped = func() (is [domainEnd]bool) {
+	for _, d := range capped {
+		is[d] = true
+	}
+	return is
+}()
+
 // cappedTogether are those that are counted for all keys together, where they are capped once more.
 var cappedTogether = []domain{domainSDK, domainCountry}
 
@@ -99,10 +106,10 @@ func (a asked) add(at allowance, d domain, id int32) {
 // admit decides under which values the records are counted. What it returns is to be remembered after COMMIT.
 func (a *admissions) admit(ctx context.Context, tx pgx.Tx, d *delivery) (admitted, error) {
 	view := admitted{}
-	if err := a.settle(ctx, tx, view, func() asked { return a.short(view, d.records) }); err != nil {
+	if err := a.settle(ctx, tx, view, func() asked { return a.short(view, d) }); err != nil {
 		return nil, err
 	}
-	view.assign(d.records)
+	view.assign(d)
 	// Every writer locks the keys of the batch first and all keys together then, so none waits in a circle.
 	return view, a.settle(ctx, tx, view, func() asked { return a.shortTogether(view, d) })
 }
@@ -132,82 +139,64 @@ func (a *admissions) recall(view admitted, at allowance) *values {
 	return v
 }
 
-// short lists the values of records, in their order.
-func (a *admissions) short(view admitted, records []*record) asked {
+// short lists the values of each key and day, in their order.
+func (a *admissions) short(view admitted, d *delivery) asked {
 	missing := asked{}
-	eachDay(records, func(key, day int32, run []*record) {
-		at := allowance{key, day}
-		known := a.recall(view, at)
-		for _, d := range capped {
-			if known.len(d) >= a.limit {
-				continue
-			}
-			last := int32(0)
-			for _, r := range run {
-				id := r.ids[d]
-				if id <= idUnknown || id == last {
-					continue
-				}
-				last = id
-				if !known.has(d, id) {
-					missing.add(at, d, id)
-				}
+	for i := range d.days {
+		day := &d.days[i]
+		known := a.recall(view, day.allowance)
+		for _, n := range day.words {
+			w := &d.words.all[n]
+			of := w.term.domain
+			if w.id > idUnknown && isCapped[of] && known.len(of) < a.limit && !known.has(of, w.id) {
+				missing.add(day.allowance, of, w.id)
 			}
 		}
-	})
+	}
 	return missing
 }
 
 // shortTogether lists what all keys together were counted under and have not been before.
 func (a *admissions) shortTogether(view admitted, d *delivery) asked {
 	missing := asked{}
-	eachDay(d.records, func(key, day int32, run []*record) {
-		everybody := d.holders[key].everybody
+	for i := range d.days {
+		day := &d.days[i]
+		everybody := d.holders[day.key].everybody
 		if everybody == nobody {
-			return
+			continue
 		}
-		at := allowance{everybody, day}
-		known := a.recall(view, at)
-		for _, d := range cappedTogether {
-			last := int32(0)
-			for _, r := range run {
-				id := r.counted[d]
-				if id <= idUnknown || id == last {
-					continue
-				}
-				last = id
-				if known.len(d) < a.limit && !known.has(d, id) {
-					missing.add(at, d, id)
-				}
+		at := allowance{everybody, day.day}
+		own, known := view[day.allowance], a.recall(view, at)
+		for _, n := range day.words {
+			w := &d.words.all[n]
+			of := w.term.domain
+			if w.id > idUnknown && slices.Contains(cappedTogether, of) && own.has(of, w.id) && known.len(of) < a.limit && !known.has(of, w.id) {
+				missing.add(at, of, w.id)
 			}
 		}
-	})
+	}
 	return missing
 }
 
-func (v admitted) assign(records []*record) {
-	eachDay(records, func(key, day int32, run []*record) {
-		for _, r := range run {
-			r.counted = r.ids
-		}
-		known := v[allowance{key, day}]
-		for _, d := range capped {
-			last, counted := int32(0), int32(0)
-			for _, r := range run {
-				id := r.ids[d]
-				if id <= idUnknown {
-					continue
-				}
-				if id != last {
-					last, counted = id, idOther
-					if known.has(d, id) {
-						counted = id
-					}
-				}
-				r.counted[d] = counted
+// assign notes what each record is counted under.
+func (v admitted) assign(d *delivery) {
+	all := d.words.all
+	for i := range d.days {
+		day := &d.days[i]
+		known := v[day.allowance]
+		for _, n := range day.words {
+			w := &all[n]
+			w.counted = w.id
+			if w.id > idUnknown && isCapped[w.term.domain] && !known.has(w.term.domain, w.id) {
+				w.counted = idOther
 			}
 		}
-	})
+		for _, r := range day.records {
+			for i, n := range r.words {
+				r.counted[i] = all[n].counted
+			}
+		}
+	}
 }
 
 // together is what all keys together count a value of an SDK or a country under. Ids are distinct across domains.
