@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"encoding/binary"
-
-	"github.com/shopspring/decimal"
 )
 
 // array builds a Postgres array in binary form (array_recv in arrayfuncs.c), without reflection and with numerics that are
@@ -54,7 +52,10 @@ func (a *array) bytes(v []byte) {
 	a.elements = append(a.elements, v...)
 }
 
-func (a *array) decimal(d decimal.Decimal) { a.bytes(appendDecimal(nil, d)) }
+func (a *array) amount(m *amount) {
+	a.n++
+	a.elements = appendSized(a.elements, m.append)
+}
 
 func (a *array) append(dst []byte) []byte {
 	if a.n == 0 {

@@ -182,8 +182,8 @@ func (w *countsWriter) cell(i int, f *figures) {
 		w.duration.int8(f.durationMicros)
 	}
 	if f.dimension == dimensionPayments || f.dimension == dimensionClaimed { // the first cells of all
-		w.volume.decimal(f.volume)
-		w.fees.decimal(f.fees)
+		w.volume.amount(&f.volume)
+		w.fees.amount(&f.fees)
 	}
 	for _, l := range f.latency {
 		for n := l.Count; n > 0; {
