@@ -23,8 +23,16 @@ func (a *array) int2(v int16) {
 }
 
 func (a *array) int4(v int32) {
-	a.length(4)
-	a.elements = binary.BigEndian.AppendUint32(a.elements, uint32(v))
+	a.n++
+	a.elements = appendInt4(a.elements, v)
+}
+
+// sparseInt4 is the i-th element, unless it is zero.
+func (a *array) sparseInt4(i int, v int64) {
+	if v != 0 {
+		a.padInt4(i)
+		a.int4(int32(v))
+	}
 }
 
 func (a *array) int8(v int64) {

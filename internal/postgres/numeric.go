@@ -16,6 +16,10 @@ func appendDecimal(dst []byte, d decimal.Decimal) []byte {
 	return appendAnyDecimal(dst, d)
 }
 
+func appendSizedDecimal(dst []byte, d decimal.Decimal) []byte {
+	return appendSized(dst, func(dst []byte) []byte { return appendDecimal(dst, d) })
+}
+
 const (
 	numericBase     = 10_000
 	digitsPerBase   = 4
