@@ -89,17 +89,17 @@ func newAdmissions(limit int) *admissions {
 // admitted is what one transaction knows of allowances.
 type admitted map[allowance]*values
 
-// asked are ids by domain that are neither admitted nor refused by what is known.
-type asked map[allowance]*[domainEnd][]int32
+// asked are values that are neither admitted nor refused by what is known, in the order in which they are to be admitted.
+type asked map[allowance][]askedValue
 
-func (a asked) add(at allowance, d domain, id int32) {
-	v := a[at]
-	if v == nil {
-		v = &[domainEnd][]int32{}
-		a[at] = v
-	}
-	if !slices.Contains(v[d], id) {
-		v[d] = append(v[d], id)
+type askedValue struct {
+	domain domain
+	id     int32
+}
+
+func (a asked) add(at allowance, v askedValue) {
+	if !slices.Contains(a[at], v) {
+		a[at] = append(a[at], v)
 	}
 }
 
@@ -142,15 +142,20 @@ func (a *admissions) recall(view admitted, at allowance) *values {
 // short lists the values of each key and day, in their order.
 func (a *admissions) short(view admitted, d *delivery) asked {
 	missing := asked{}
+	var list []askedValue // of all allowances, one after the other
 	for i := range d.days {
 		day := &d.days[i]
 		known := a.recall(view, day.allowance)
+		begin := len(list)
 		for _, n := range day.words {
 			w := &d.words.all[n]
 			of := w.term.domain
 			if w.id > idUnknown && isCapped[of] && known.len(of) < a.limit && !known.has(of, w.id) {
-				missing.add(day.allowance, of, w.id)
+				list = append(list, askedValue{of, w.id})
 			}
+		}
+		if len(list) > begin {
+			missing[day.allowance] = list[begin:len(list):len(list)]
 		}
 	}
 	return missing
@@ -171,7 +176,7 @@ func (a *admissions) shortTogether(view admitted, d *delivery) asked {
 			w := &d.words.all[n]
 			of := w.term.domain
 			if w.id > idUnknown && slices.Contains(cappedTogether, of) && own.has(of, w.id) && known.len(of) < a.limit && !known.has(of, w.id) {
-				missing.add(at, of, w.id)
+				missing.add(at, askedValue{of, w.id})
 			}
 		}
 	}

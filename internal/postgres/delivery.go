@@ -68,13 +68,18 @@ func (d *delivery) link(batches []*usage.Batch, ids keyIDs) {
 	}
 	d.all = newRecords(n)
 	rest := d.all
+	var from *holder // of the sender before: mostly all events of a batch have the same
+	var by string
 	for _, b := range batches {
 		p := part{records: rest[:len(b.Events)], digest: digestOf(b.Events)}
 		rest = rest[len(b.Events):]
 		for i := range b.Events {
 			e, r := &b.Events[i], &p.records[i]
 			r.event, r.micros, r.undated = e, e.Time.UnixMicro(), e.Undated
-			r.holder, r.sender = ids.of(e.KeyID), ids.of(sender(e.ReporterID, e.KeyID))
+			if s := sender(e.ReporterID, e.KeyID); from == nil || !isSame(s, by) {
+				from, by = ids.of(s), s
+			}
+			r.holder, r.sender = ids.of(e.KeyID), from
 		}
 		d.parts = append(d.parts, p)
 	}

@@ -114,20 +114,31 @@ func (s statistics) at(p period) *tally {
 	return t
 }
 
-// tallies of deliveries that were written are used again. Those of a delivery take some hundred kilobytes.
+// tallies of deliveries that were written are used again. Those of a delivery take about a megabyte.
 var tallies = sync.Pool{New: func() any { return &tally{seen: map[int64]struct{}{}} }}
 
 // release gives the tallies back; nothing may use the statistics any more.
 func (s statistics) release() {
 	for _, t := range s {
-		if len(t.cells) <= maxCells && len(t.seen) <= maxCells { // a huge one is not worth to be kept
+		if len(t.cells) <= mostKept && len(t.seen) <= mostKept {
 			t.reset()
 			tallies.Put(t)
 		}
 	}
 }
 
+// What is large is not kept: in time, all tallies would be as large as the largest of all was.
+const (
+	mostKept        = 256 // cells, or agents
+	mostKeptLatency = 32  // latency buckets of a cell
+)
+
 func (t *tally) reset() {
+	for i := range t.cells {
+		if f := &t.cells[i]; cap(f.latency) > mostKeptLatency {
+			f.latency = nil
+		}
+	}
 	t.names, t.cells, t.at = t.names[:0], t.cells[:0], nil
 	clear(t.seen)
 }

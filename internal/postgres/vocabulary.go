@@ -158,7 +158,7 @@ type usedDay struct {
 // daysOf cuts sorted records into days.
 func (v *vocabulary) daysOf(records []*record) []usedDay {
 	var days []usedDay
-	var words []int32
+	words := make([]int32, 0, len(records)) // as a rule, events have fewer words than there are events
 	eachDay(records, func(key, day int32, run []*record) {
 		v.days++
 		begin := len(words)
