@@ -17,6 +17,13 @@ var capped = []domain{
 	domainUserAgent, domainErrorType, domainClaim,
 }
 
+var isCapped = func() (is [domainEnd]bool) {
+	for _, d := range capped {
+		is[d] = true
+	}
+	return is
+}()
+
 // cappedTogether are those that are counted for all keys together, where they are capped once more.
 var cappedTogether = []domain{domainSDK, domainCountry}
 
@@ -82,27 +89,27 @@ func newAdmissions(limit int) *admissions {
 // admitted is what one transaction knows of allowances.
 type admitted map[allowance]*values
 
-// asked are ids by domain that are neither admitted nor refused by what is known.
-type asked map[allowance]*[domainEnd][]int32
+// asked are values that are neither admitted nor refused by what is known, in the order in which they are to be admitted.
+type asked map[allowance][]askedValue
 
-func (a asked) add(at allowance, d domain, id int32) {
-	v := a[at]
-	if v == nil {
-		v = &[domainEnd][]int32{}
-		a[at] = v
-	}
-	if !slices.Contains(v[d], id) {
-		v[d] = append(v[d], id)
+type askedValue struct {
+	domain domain
+	id     int32
+}
+
+func (a asked) add(at allowance, v askedValue) {
+	if !slices.Contains(a[at], v) {
+		a[at] = append(a[at], v)
 	}
 }
 
 // admit decides under which values the records are counted. What it returns is to be remembered after COMMIT.
 func (a *admissions) admit(ctx context.Context, tx pgx.Tx, d *delivery) (admitted, error) {
 	view := admitted{}
-	if err := a.settle(ctx, tx, view, func() asked { return a.short(view, d.records) }); err != nil {
+	if err := a.settle(ctx, tx, view, func() asked { return a.short(view, d) }); err != nil {
 		return nil, err
 	}
-	view.assign(d.records)
+	view.assign(d)
 	// Every writer locks the keys of the batch first and all keys together then, so none waits in a circle.
 	return view, a.settle(ctx, tx, view, func() asked { return a.shortTogether(view, d) })
 }
@@ -132,82 +139,69 @@ func (a *admissions) recall(view admitted, at allowance) *values {
 	return v
 }
 
-// short lists the values of records, in their order.
-func (a *admissions) short(view admitted, records []*record) asked {
+// short lists the values of each key and day, in their order.
+func (a *admissions) short(view admitted, d *delivery) asked {
 	missing := asked{}
-	eachDay(records, func(key, day int32, run []*record) {
-		at := allowance{key, day}
-		known := a.recall(view, at)
-		for _, d := range capped {
-			if known.len(d) >= a.limit {
-				continue
-			}
-			last := int32(0)
-			for _, r := range run {
-				id := r.ids[d]
-				if id <= idUnknown || id == last {
-					continue
-				}
-				last = id
-				if !known.has(d, id) {
-					missing.add(at, d, id)
-				}
+	var list []askedValue // of all allowances, one after the other
+	for i := range d.days {
+		day := &d.days[i]
+		known := a.recall(view, day.allowance)
+		begin := len(list)
+		for _, n := range day.words {
+			w := &d.words.all[n]
+			of := w.term.domain
+			if w.id > idUnknown && isCapped[of] && known.len(of) < a.limit && !known.has(of, w.id) {
+				list = append(list, askedValue{of, w.id})
 			}
 		}
-	})
+		if len(list) > begin {
+			missing[day.allowance] = list[begin:len(list):len(list)]
+		}
+	}
 	return missing
 }
 
 // shortTogether lists what all keys together were counted under and have not been before.
 func (a *admissions) shortTogether(view admitted, d *delivery) asked {
 	missing := asked{}
-	eachDay(d.records, func(key, day int32, run []*record) {
-		everybody := d.holders[key].everybody
+	for i := range d.days {
+		day := &d.days[i]
+		everybody := d.holders[day.key].everybody
 		if everybody == nobody {
-			return
+			continue
 		}
-		at := allowance{everybody, day}
-		known := a.recall(view, at)
-		for _, d := range cappedTogether {
-			last := int32(0)
-			for _, r := range run {
-				id := r.counted[d]
-				if id <= idUnknown || id == last {
-					continue
-				}
-				last = id
-				if known.len(d) < a.limit && !known.has(d, id) {
-					missing.add(at, d, id)
-				}
+		at := allowance{everybody, day.day}
+		own, known := view[day.allowance], a.recall(view, at)
+		for _, n := range day.words {
+			w := &d.words.all[n]
+			of := w.term.domain
+			if w.id > idUnknown && slices.Contains(cappedTogether, of) && own.has(of, w.id) && known.len(of) < a.limit && !known.has(of, w.id) {
+				missing.add(at, askedValue{of, w.id})
 			}
 		}
-	})
+	}
 	return missing
 }
 
-func (v admitted) assign(records []*record) {
-	eachDay(records, func(key, day int32, run []*record) {
-		for _, r := range run {
-			r.counted = r.ids
-		}
-		known := v[allowance{key, day}]
-		for _, d := range capped {
-			last, counted := int32(0), int32(0)
-			for _, r := range run {
-				id := r.ids[d]
-				if id <= idUnknown {
-					continue
-				}
-				if id != last {
-					last, counted = id, idOther
-					if known.has(d, id) {
-						counted = id
-					}
-				}
-				r.counted[d] = counted
+// assign notes what each record is counted under.
+func (v admitted) assign(d *delivery) {
+	all := d.words.all
+	for i := range d.days {
+		day := &d.days[i]
+		known := v[day.allowance]
+		for _, n := range day.words {
+			w := &all[n]
+			w.counted = w.id
+			if w.id > idUnknown && isCapped[w.term.domain] && !known.has(w.term.domain, w.id) {
+				w.counted = idOther
 			}
 		}
-	})
+		for _, r := range day.records {
+			for i, n := range r.words {
+				r.counted[i] = all[n].counted
+			}
+		}
+	}
 }
 
 // together is what all keys together count a value of an SDK or a country under. Ids are distinct across domains.

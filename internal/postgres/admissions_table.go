@@ -38,12 +38,18 @@ func (a *admissions) extend(ctx context.Context, tx pgx.Tx, view admitted, missi
 }
 
 // atMost is what a day begins with.
-func (a *admissions) atMost(ids *[domainEnd][]int32) *[domainEnd][]int32 {
-	cut := *ids
-	for d := range cut {
-		cut[d] = first(cut[d], a.limit)
+func (a *admissions) atMost(more []askedValue) []askedValue {
+	if len(more) <= a.limit {
+		return more
 	}
-	return &cut
+	var n [domainEnd]int
+	var cut []askedValue
+	for _, v := range more {
+		if n[v.domain]++; n[v.domain] <= a.limit {
+			cut = append(cut, v)
+		}
+	}
+	return cut
 }
 
 // plant makes rows that are not there yet.
@@ -77,13 +83,11 @@ func (a *admissions) grow(ctx context.Context, tx pgx.Tx, view admitted, missing
 	}
 	grown := asked{}
 	for at, more := range missing {
-		for d, ids := range more {
-			for _, id := range ids {
-				known := view[at]
-				if !known.has(domain(d), id) && known.len(domain(d)) < a.limit {
-					known.insert(domain(d), id)
-					grown.add(at, domain(d), id)
-				}
+		known := view[at]
+		for _, v := range more {
+			if !known.has(v.domain, v.id) && known.len(v.domain) < a.limit {
+				known.insert(v.domain, v.id)
+				grown[at] = append(grown[at], v)
 			}
 		}
 	}
@@ -110,18 +114,24 @@ func (a asked) write(ctx context.Context, tx pgx.Tx) error {
 func (a asked) flat(keys []int32, days []time.Time) (from, to, numbers []int32) {
 	for i, key := range keys {
 		from = append(from, int32(len(numbers)+1))
-		numbers = append(numbers, flat(a[allowance{key, dayOf(days[i].UnixMicro())}])...)
+		numbers = appendFlat(numbers, a[allowance{key, dayOf(days[i].UnixMicro())}])
 		to = append(to, int32(len(numbers)))
 	}
 	return from, to, numbers
 }
 
-// flat is the form of admissions.admitted: the ids of a domain after the negated number of the domain.
-func flat(more *[domainEnd][]int32) []int32 {
-	var numbers []int32
-	for d, ids := range more {
-		if len(ids) > 0 {
-			numbers = append(append(numbers, -int32(d)), ids...)
+// appendFlat appends in the form of admissions.admitted: the ids of a domain after the negated number of the domain.
+func appendFlat(numbers []int32, more []askedValue) []int32 {
+	for d := domainEndpoint; d < domainEnd; d++ {
+		first := true
+		for _, v := range more {
+			if v.domain != d {
+				continue
+			}
+			if first {
+				numbers, first = append(numbers, -int32(d)), false
+			}
+			numbers = append(numbers, v.id)
 		}
 	}
 	return numbers
@@ -129,20 +139,17 @@ func flat(more *[domainEnd][]int32) []int32 {
 
 // parse reads any number of flat values one after the other.
 func parse(numbers []int32) *values {
-	var lists [domainEnd][]int32
-	d := domain(0)
-	for _, n := range numbers {
-		switch {
-		case n < 0:
-			d = domain(-n)
-		case d > 0 && d < domainEnd:
-			lists[d] = append(lists[d], n)
-		}
-	}
 	v := &values{ids: make([]int32, 0, len(numbers))}
-	for d, ids := range lists {
-		slices.Sort(ids)
-		v.ids = append(v.ids, ids...)
+	for d := domainEndpoint; d < domainEnd; d++ {
+		of := domain(0)
+		for _, n := range numbers {
+			if n < 0 {
+				of = domain(-n)
+			} else if of == d {
+				v.ids = append(v.ids, n)
+			}
+		}
+		slices.Sort(v.ids[v.ends[d-1]:])
 		v.ends[d] = uint32(len(v.ids))
 	}
 	return v

@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"encoding/binary"
-
-	"github.com/shopspring/decimal"
 )
 
 // array builds a Postgres array in binary form (array_recv in arrayfuncs.c), without reflection and with numerics that are
@@ -25,8 +23,16 @@ func (a *array) int2(v int16) {
 }
 
 func (a *array) int4(v int32) {
-	a.length(4)
-	a.elements = binary.BigEndian.AppendUint32(a.elements, uint32(v))
+	a.n++
+	a.elements = appendInt4(a.elements, v)
+}
+
+// sparseInt4 is the i-th element, unless it is zero.
+func (a *array) sparseInt4(i int, v int64) {
+	if v != 0 {
+		a.padInt4(i)
+		a.int4(int32(v))
+	}
 }
 
 func (a *array) int8(v int64) {
@@ -54,7 +60,10 @@ func (a *array) bytes(v []byte) {
 	a.elements = append(a.elements, v...)
 }
 
-func (a *array) decimal(d decimal.Decimal) { a.bytes(appendDecimal(nil, d)) }
+func (a *array) amount(m *amount) {
+	a.n++
+	a.elements = appendSized(a.elements, m.append)
+}
 
 func (a *array) append(dst []byte) []byte {
 	if a.n == 0 {

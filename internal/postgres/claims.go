@@ -42,9 +42,10 @@ func (c *claims) note(ctx context.Context, records []*record) {
 	var metadata [][]byte
 	var times []time.Time
 	var hashes []uint64
-	for i, r := range records {
-		last := lastClaim(records, i)
-		if r.key == nobody || !last {
+	for len(records) > 0 {
+		r, rest := lastClaim(records)
+		records = rest
+		if r == nil || r.key == nobody {
 			continue
 		}
 		text, err := json.Marshal(r.event.Claim.Metadata)
@@ -69,20 +70,18 @@ func (c *claims) note(ctx context.Context, records []*record) {
 	}
 }
 
-// lastClaim reports whether record i has a claim and no later one of its key has.
-func lastClaim(records []*record, i int) bool {
-	if !claimed(records[i].event) {
-		return false
+// lastClaim is the last record of the first key that has a claim, or nil, and the records of the other keys.
+func lastClaim(records []*record) (last *record, rest []*record) {
+	n := 1
+	for n < len(records) && records[n].key == records[0].key {
+		n++
 	}
-	for _, later := range records[i+1:] {
-		if later.key != records[i].key {
-			return true
-		}
-		if claimed(later.event) {
-			return false
+	for i := n - 1; i >= 0; i-- {
+		if claimed(records[i].event) {
+			return records[i], records[n:]
 		}
 	}
-	return true
+	return nil, records[n:]
 }
 
 func claimed(e *usage.Event) bool {

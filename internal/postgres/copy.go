@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 
@@ -41,16 +42,19 @@ const (
 func copyInto(ctx context.Context, tx pgx.Tx, table string, records []*record) error {
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)
-	*buf = appendCopyHeader((*buf)[:0])
+	rows := appendCopyHeader(slices.Grow((*buf)[:0], usualRow*len(records)))
 	for _, r := range records {
 		var err error
-		if *buf, err = appendRow(*buf, r); err != nil {
+		if rows, err = appendRow(rows, r); err != nil {
 			return err
 		}
 	}
-	*buf = appendCopyTrailer(*buf)
+	*buf = appendCopyTrailer(rows)
 	return copyFrom(ctx, tx, table, auditColumns, *buf)
 }
+
+// usualRow is a little more than the bytes of most rows.
+const usualRow = 200
 
 // copyBuffers hold some megabytes for each batch that is being written.
 var copyBuffers = sync.Pool{New: func() any { return new([]byte) }}
@@ -118,8 +122,7 @@ func appendPayment(dst []byte, r *record) []byte {
 		return appendNull(appendNull(appendNull(dst)))
 	}
 	dst = appendInt4(dst, r.counted[domainCurrency])
-	dst = appendSized(dst, func(dst []byte) []byte { return appendDecimal(dst, p.Amount) })
-	return appendSized(dst, func(dst []byte) []byte { return appendDecimal(dst, p.Fee) })
+	return appendSizedDecimal(appendSizedDecimal(dst, p.Amount), p.Fee)
 }
 
 // appendInet writes an address: family (2 or 3, PGSQL_AF_INET and PGSQL_AF_INET6), bits, not a cidr, length, bytes.
@@ -127,15 +130,12 @@ func appendInet(dst []byte, a netip.Addr) []byte {
 	if !a.IsValid() {
 		return appendNull(dst)
 	}
-	a = a.Unmap()
-	raw := a.AsSlice()
-	family := byte(3)
-	if a.Is4() {
-		family = 2
+	if a = a.Unmap(); a.Is4() {
+		raw := a.As4()
+		return append(append(dst, 0, 0, 0, 8, 2, 32, 0, 4), raw[:]...)
 	}
-	dst = binary.BigEndian.AppendUint32(dst, uint32(4+len(raw)))
-	dst = append(dst, family, byte(a.BitLen()), 0, byte(len(raw)))
-	return append(dst, raw...)
+	raw := a.As16()
+	return append(append(dst, 0, 0, 0, 20, 3, 128, 0, 16), raw[:]...)
 }
 
 // details are what is kept of an event beside its columns.
@@ -164,6 +164,9 @@ func appendDetails(dst []byte, r *record) ([]byte, error) {
 }
 
 func uncapped(r *record) map[string]string {
+	if !slices.Contains(r.counted[:], idOther) { // as nearly always
+		return nil
+	}
 	var values map[string]string
 	for _, d := range capped {
 		if r.counted[d] == idOther {
@@ -183,7 +186,7 @@ func appendInt2(dst []byte, v int16) []byte {
 }
 
 func appendInt4(dst []byte, v int32) []byte {
-	return binary.BigEndian.AppendUint32(append(dst, 0, 0, 0, 4), uint32(v))
+	return binary.BigEndian.AppendUint64(dst, 4<<32|uint64(uint32(v)))
 }
 
 func appendInt8(dst []byte, v int64) []byte {

@@ -40,7 +40,7 @@ func (s statistics) write(ctx context.Context, tx pgx.Tx) error {
 	}
 	slices.SortFunc(periods, period.compare) // neighbours in the index, and the same rows for the same events
 	w := countsWriters.Get().(*countsWriter)
-	defer countsWriters.Put(w)
+	defer w.release()
 	w.out = appendCopyHeader(w.out[:0])
 	for _, p := range periods {
 		w.tally(p, s[p])
@@ -53,18 +53,27 @@ func (s statistics) write(ctx context.Context, tx pgx.Tx) error {
 type countsWriter struct {
 	out []byte
 	// One array to a column, emptied for each row.
-	dimension, value, count, errors, payments, agents, services array
-	duration, volume, fees, latency, seen                       array
-	shares                                                      []byte
+	dimension, value, count, errors, payments, created, services array
+	duration, volume, fees, latency, seen                        array
+	shares                                                       []byte
+	// What a period has, in order.
+	cells, organizations []placed
+	agents               []int64
 }
 
 // countsWriters hold some hundred kilobytes for each batch that is being written.
 var countsWriters = sync.Pool{New: func() any { return newCountsWriter() }}
 
+func (w *countsWriter) release() {
+	clear(w.cells[:cap(w.cells)]) // what they point to is not to be kept
+	clear(w.organizations[:cap(w.organizations)])
+	countsWriters.Put(w)
+}
+
 func newCountsWriter() *countsWriter {
 	w := &countsWriter{}
 	w.dimension.element = pgtype.Int2OID
-	for _, a := range []*array{&w.value, &w.count, &w.errors, &w.payments, &w.agents, &w.services, &w.latency} {
+	for _, a := range []*array{&w.value, &w.count, &w.errors, &w.payments, &w.created, &w.services, &w.latency} {
 		a.element = pgtype.Int4OID
 	}
 	w.duration.element, w.seen.element = pgtype.Int8OID, pgtype.Int8OID
@@ -81,41 +90,49 @@ var places = [...]int{
 	dimensionEvent:    4, dimensionSDK: 4, dimensionCountry: 4, dimensionOperation: 4, dimensionRefused: 4,
 }
 
-func compareCells(a, b *figures) int {
-	return cmp.Or(cmp.Compare(places[a.dimension], places[b.dimension]), cmp.Compare(a.dimension, b.dimension), cmp.Compare(a.value, b.value))
+// placed is a cell and its place in a row.
+type placed struct {
+	place uint64 // the place of the dimension, the dimension, the value
+	*figures
 }
+
+func placeOf(f *figures) placed {
+	const sign = 1 << 31 // which would put negative values last
+	return placed{uint64(places[f.dimension])<<48 | uint64(f.dimension)<<32 | uint64(uint32(f.value)^sign), f}
+}
+
+func comparePlaces(a, b placed) int { return cmp.Compare(a.place, b.place) }
 
 // tally writes a period, in several rows when it has many cells.
 func (w *countsWriter) tally(p period, t *tally) {
-	cells := make([]*figures, 0, len(t.cells))
-	var shares []*figures
+	w.cells, w.organizations, w.agents = w.cells[:0], w.organizations[:0], w.agents[:0]
 	for i := range t.cells {
 		if f := &t.cells[i]; f.dimension == dimensionOrganization {
-			shares = appendFitting(shares, f)
+			w.organizations = appendFitting(w.organizations, f)
 		} else {
-			cells = appendFitting(cells, f)
+			w.cells = appendFitting(w.cells, f)
 		}
 	}
-	slices.SortFunc(cells, compareCells)
-	slices.SortFunc(shares, func(a, b *figures) int { return cmp.Compare(a.value, b.value) })
-	for _, f := range shares {
-		w.shares = appendShare(w.shares, f)
+	slices.SortFunc(w.cells, comparePlaces)
+	slices.SortFunc(w.organizations, comparePlaces)
+	for _, f := range w.organizations {
+		w.shares = appendShare(w.shares, f.figures)
 	}
-	seen := make([]int64, 0, len(t.seen))
 	for agent := range t.seen {
-		seen = append(seen, agent)
+		w.agents = append(w.agents, agent)
 	}
-	slices.Sort(seen)
+	slices.Sort(w.agents)
+	cells, agents := w.cells, w.agents
 	for first := true; first || len(cells) > 0; first = false {
 		n := min(len(cells), maxCells)
-		w.row(p, cells[:n], seen)
-		cells, seen, w.shares = cells[n:], nil, w.shares[:0]
+		w.row(p, cells[:n], agents)
+		cells, agents, w.shares = cells[n:], nil, w.shares[:0]
 	}
 }
 
 // appendFitting appends figures, in parts where a count is too large for its column.
-func appendFitting(cells []*figures, f *figures) []*figures {
-	for f.count > math.MaxInt32 || f.errors > math.MaxInt32 || f.payments > math.MaxInt32 || f.agents > math.MaxInt32 || f.services > math.MaxInt32 {
+func appendFitting(cells []placed, f *figures) []placed {
+	for max(f.count, f.errors, f.payments, f.agents, f.services) > math.MaxInt32 {
 		part, rest := figures{cell: f.cell}, *f
 		for _, n := range [...]struct{ part, rest *int64 }{
 			{&part.count, &rest.count}, {&part.errors, &rest.errors}, {&part.payments, &rest.payments},
@@ -124,19 +141,19 @@ func appendFitting(cells []*figures, f *figures) []*figures {
 			*n.part = min(*n.rest, math.MaxInt32)
 			*n.rest -= *n.part
 		}
-		cells, f = append(cells, &part), &rest
+		cells, f = append(cells, placeOf(&part)), &rest
 	}
-	return append(cells, f)
+	return append(cells, placeOf(f))
 }
 
-func (w *countsWriter) row(p period, cells []*figures, seen []int64) {
+func (w *countsWriter) row(p period, cells []placed, seen []int64) {
 	for _, a := range []*array{
-		&w.dimension, &w.value, &w.count, &w.errors, &w.payments, &w.agents, &w.services, &w.duration, &w.volume, &w.fees, &w.latency, &w.seen,
+		&w.dimension, &w.value, &w.count, &w.errors, &w.payments, &w.created, &w.services, &w.duration, &w.volume, &w.fees, &w.latency, &w.seen,
 	} {
 		a.reset()
 	}
 	for i, f := range cells {
-		w.cell(i, f)
+		w.cell(i, f.figures)
 	}
 	for _, agent := range seen {
 		w.seen.int8(agent)
@@ -149,7 +166,7 @@ func (w *countsWriter) row(p period, cells []*figures, seen []int64) {
 	for _, a := range []*array{&w.dimension, &w.value, &w.count} { // never NULL
 		w.out = appendSized(w.out, a.append)
 	}
-	for _, a := range []*array{&w.errors, &w.payments, &w.agents, &w.services, &w.duration, &w.volume, &w.fees, &w.latency, &w.seen} {
+	for _, a := range []*array{&w.errors, &w.payments, &w.created, &w.services, &w.duration, &w.volume, &w.fees, &w.latency, &w.seen} {
 		if a.n == 0 {
 			w.out = appendNull(w.out)
 		} else {
@@ -168,22 +185,17 @@ func (w *countsWriter) cell(i int, f *figures) {
 	w.dimension.int2(f.dimension)
 	w.value.int4(f.value)
 	w.count.int4(int32(f.count))
-	for _, sparse := range [...]struct {
-		a *array
-		n int64
-	}{{&w.errors, f.errors}, {&w.payments, f.payments}, {&w.agents, f.agents}, {&w.services, f.services}} {
-		if sparse.n != 0 {
-			sparse.a.padInt4(i)
-			sparse.a.int4(int32(sparse.n))
-		}
-	}
+	w.errors.sparseInt4(i, f.errors)
+	w.payments.sparseInt4(i, f.payments)
+	w.created.sparseInt4(i, f.agents)
+	w.services.sparseInt4(i, f.services)
 	if f.durationMicros != 0 {
 		w.duration.padInt8(i)
 		w.duration.int8(f.durationMicros)
 	}
 	if f.dimension == dimensionPayments || f.dimension == dimensionClaimed { // the first cells of all
-		w.volume.decimal(f.volume)
-		w.fees.decimal(f.fees)
+		w.volume.amount(&f.volume)
+		w.fees.amount(&f.fees)
 	}
 	for _, l := range f.latency {
 		for n := l.Count; n > 0; {

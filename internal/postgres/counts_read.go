@@ -57,13 +57,15 @@ func (r *countsRow) addTo(t *tally) error {
 			count: int64(r.count[i]), errors: int64(at(r.errors, i)), payments: int64(at(r.payments, i)),
 			agents: int64(at(r.agents, i)), services: int64(at(r.created, i)), durationMicros: at(r.duration, i),
 		}
-		var err error
-		if add.volume, err = decimalOf(at(r.volume, i)); err != nil {
+		volume, err := decimalOf(at(r.volume, i))
+		if err != nil {
 			return err
 		}
-		if add.fees, err = decimalOf(at(r.fees, i)); err != nil {
+		fees, err := decimalOf(at(r.fees, i))
+		if err != nil {
 			return err
 		}
+		add.volume, add.fees = amountOf(volume), amountOf(fees)
 		t.figures(cell{dimension, r.value[i]}).merge(&add)
 	}
 	for _, l := range r.latency {

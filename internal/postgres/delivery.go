@@ -17,6 +17,8 @@ type delivery struct {
 	all      []record
 	parts    []part    // those that are not known to be stored
 	records  []*record // those that can be stored, sorted, without repeats among them
+	days     []usedDay // of records
+	words    *vocabulary
 	repeats  []*record
 	totals   []total
 	refused  []refusedRecord
@@ -54,8 +56,8 @@ func (w *Writer) prepare(ctx context.Context, batches []*usage.Batch) (*delivery
 	if err != nil {
 		return nil, err
 	}
-	words := d.addEvents(again, unknown, w.db.partitions.Load().perDay())
-	return d, w.dictionary.resolve(ctx, words, d.records, w.admissions)
+	d.addEvents(again, unknown, w.db.partitions.Load().perDay())
+	return d, w.dictionary.resolve(ctx, d.words, d.days, w.admissions)
 }
 
 // link makes a record for each event.
@@ -66,13 +68,18 @@ func (d *delivery) link(batches []*usage.Batch, ids keyIDs) {
 	}
 	d.all = newRecords(n)
 	rest := d.all
+	var from *holder // of the sender before: mostly all events of a batch have the same
+	var by string
 	for _, b := range batches {
 		p := part{records: rest[:len(b.Events)], digest: digestOf(b.Events)}
 		rest = rest[len(b.Events):]
 		for i := range b.Events {
 			e, r := &b.Events[i], &p.records[i]
-			r.event, r.micros = e, e.Time.UnixMicro()
-			r.holder, r.sender = ids.of(e.KeyID), ids.of(sender(e.ReporterID, e.KeyID))
+			r.event, r.micros, r.undated = e, e.Time.UnixMicro(), e.Undated
+			if s := sender(e.ReporterID, e.KeyID); from == nil || !isSame(s, by) {
+				from, by = ids.of(s), s
+			}
+			r.holder, r.sender = ids.of(e.KeyID), from
 		}
 		d.parts = append(d.parts, p)
 	}
@@ -117,10 +124,11 @@ func (d *delivery) addOthers(batch *usage.Batch, ids keyIDs) {
 	}
 }
 
-// addEvents keeps the events that can be stored and are not known to be, and returns their words.
-func (d *delivery) addEvents(again, unknown []part, held func(time.Time) bool) *vocabulary {
+// addEvents keeps the events that can be stored and are not known to be, with their words. These are looked up in the order
+// in which events lie in memory, which is the fastest to read them in.
+func (d *delivery) addEvents(again, unknown []part, held func(time.Time) bool) {
 	kept := make([]*record, 0, len(d.all))
-	d.parts = unknown
+	d.parts, d.words = unknown, newVocabulary()
 	for _, p := range unknown {
 		for i := range p.records {
 			r := &p.records[i]
@@ -128,6 +136,7 @@ func (d *delivery) addEvents(again, unknown []part, held func(time.Time) bool) *
 				d.refused = append(d.refused, refusedRecord{outOfPlace(r.event, d.received), r.reporter})
 				continue
 			}
+			d.words.add(r)
 			kept = append(kept, r)
 		}
 	}
@@ -137,18 +146,16 @@ func (d *delivery) addEvents(again, unknown []part, held func(time.Time) bool) *
 			d.repeats = append(d.repeats, &p.records[i])
 		}
 	}
-	words := newVocabulary()
 	d.records = kept[:0]
 	for _, r := range kept {
-		words.add(r)
-		if !r.storable() {
+		if !d.words.storable(r) {
 			rejection := unstorable(r)
 			d.refused = append(d.refused, refusedRecord{&rejection, r.reporter})
 			continue
 		}
 		d.records = append(d.records, r)
 	}
-	return words
+	d.days = d.words.daysOf(d.records)
 }
 
 // recordSlices hold some megabytes for each batch that is being written.
@@ -168,15 +175,6 @@ func (d *delivery) release() {
 
 // sender is the key that a record is booked under in the ledger.
 func sender(reporterID, keyID string) string { return cmp.Or(reporterID, keyID) }
-
-func (r *record) storable() bool {
-	for _, w := range r.words {
-		if w != nil && !w.storable() {
-			return false
-		}
-	}
-	return true
-}
 
 // outOfPlace rejects an event for whose time there is no partition.
 func outOfPlace(e *usage.Event, received time.Time) *usage.Rejection {

@@ -19,7 +19,7 @@ func dropSeenUndated(ctx context.Context, tx pgx.Tx, records []*record) (fresh, 
 	var keys []int32
 	var ids []pgtype.UUID
 	for _, r := range records {
-		if r.event.Undated {
+		if r.undated {
 			keys = append(keys, r.key)
 			ids = append(ids, pgtype.UUID{Bytes: r.event.ID, Valid: true})
 		}

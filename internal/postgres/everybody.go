@@ -3,15 +3,18 @@ package postgres
 // together adds to the statistics what all users' keys of an environment did together, by quarter of an hour and by day:
 // the platform's answers then need to read no row of a single key.
 func (s statistics) together(holders map[int32]holder, counted func(everybody int32, day int32, value int32) int32) {
+	quarters := statistics{}
 	for p, t := range s {
 		o := holders[p.key]
 		if p.key <= nobody || o.everybody == nobody {
 			continue
 		}
 		day := dayOf(p.bucket)
-		value := func(v int32) int32 { return counted(o.everybody, day, v) }
-		s.at(period{o.everybody, grainQuarter, p.vantage, p.bucket}).gather(t, o, value)
-		s.at(period{o.everybody, grainDay, p.vantage, int64(day) * dayMicros}).gather(t, o, value)
+		quarters.at(period{o.everybody, grainQuarter, p.vantage, p.bucket}).gather(t, o, func(v int32) int32 { return counted(o.everybody, day, v) })
+	}
+	for p, t := range quarters {
+		s[p] = t
+		s.at(period{p.key, grainDay, p.vantage, int64(dayOf(p.bucket)) * dayMicros}).absorb(t)
 	}
 }
 

@@ -10,10 +10,14 @@ import (
 // appendDecimal appends a decimal in the binary form of numeric (numeric_recv in numeric.c): number of digits to the base
 // 10,000, weight of the first, sign, digits after the point, digits.
 func appendDecimal(dst []byte, d decimal.Decimal) []byte {
-	if scale := -d.Exponent(); scale >= 0 && scale <= maxSmallScale && d.Coefficient().IsInt64() {
-		return appendSmallDecimal(dst, d.CoefficientInt64(), int(scale))
+	if small, ok := smallAmount(d); ok {
+		return appendSmallDecimal(dst, small.units, int(small.places))
 	}
 	return appendAnyDecimal(dst, d)
+}
+
+func appendSizedDecimal(dst []byte, d decimal.Decimal) []byte {
+	return appendSized(dst, func(dst []byte) []byte { return appendDecimal(dst, d) })
 }
 
 const (

@@ -33,8 +33,18 @@ func newOutcome(d *delivery) *outcome {
 }
 
 func (o *outcome) repeat(records []*record) {
-	for _, r := range records {
-		o.ledger[ledgerLine{r.reporter, outcomeRepeated}]++
+	o.enter(outcomeRepeated, records)
+}
+
+// enter counts records in the ledger, neighbours with one reporter at once.
+func (o *outcome) enter(became string, records []*record) {
+	for len(records) > 0 {
+		reporter, n := records[0].reporter, 1
+		for n < len(records) && records[n].reporter == reporter {
+			n++
+		}
+		o.ledger[ledgerLine{reporter, became}] += int64(n)
+		records = records[n:]
 	}
 }
 
@@ -61,9 +71,7 @@ func (o *outcome) insert(ctx context.Context, tx pgx.Tx, records []*record, by w
 		return err
 	}
 	o.stored, o.repeated = stored, append(o.repeated, repeats...)
-	for _, r := range stored {
-		o.ledger[ledgerLine{r.reporter, outcomeStored}]++
-	}
+	o.enter(outcomeStored, stored)
 	o.repeat(repeats)
 	for _, r := range bad {
 		rejection := unstorable(r)

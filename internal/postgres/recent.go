@@ -13,6 +13,7 @@ type recent struct {
 	seed  maphash.Seed
 	marks [recentSets][recentWays]atomic.Uint64
 	next  [recentSets]atomic.Uint32 // the way to write next: the oldest is given up first
+	some  atomic.Bool               // false until the first mark
 }
 
 // 2^16 marks take half a MiB, which stays in the processor's cache: all events are looked up here.
@@ -33,12 +34,18 @@ func (c *recent) mark(r *record) uint64 {
 }
 
 func (c *recent) has(r *record) bool {
+	if !c.some.Load() {
+		return false
+	}
 	mark := c.mark(r)
 	return c.holds(mark>>32%recentSets, mark)
 }
 
 // add remembers events that are committed.
 func (c *recent) add(records []*record) {
+	if len(records) > 0 {
+		c.some.Store(true)
+	}
 	for _, r := range records {
 		mark := c.mark(r)
 		i := mark >> 32 % recentSets

@@ -18,22 +18,29 @@ type part struct {
 // digest stands for what makes the events of a batch the same as others. The zero digest is no batch's.
 type digest [sha256.Size]byte
 
+// longestIdentity is more than the time, id and key of an event take in a digest.
+const longestIdentity = 128
+
 // digestOf is the zero digest for a batch that cannot be recognised: one without events, or with one whose time is only that
 // of its receipt.
 func digestOf(events []usage.Event) digest {
 	h := sha256.New()
-	var buf []byte
+	buf := make([]byte, 0, 4<<10) // in one piece: to hash small ones takes half as long again
 	for i := range events {
 		e := &events[i]
 		if e.Undated {
 			return digest{}
 		}
-		buf = binary.BigEndian.AppendUint64(buf[:0], uint64(e.Time.UnixMicro()))
+		if cap(buf)-len(buf) < longestIdentity {
+			h.Write(buf)
+			buf = buf[:0]
+		}
+		buf = binary.BigEndian.AppendUint64(buf, uint64(e.Time.UnixMicro()))
 		buf = append(buf, e.ID[:]...)
 		buf = binary.BigEndian.AppendUint32(buf, uint32(len(e.KeyID)))
 		buf = append(buf, e.KeyID...)
-		h.Write(buf)
 	}
+	h.Write(buf)
 	var d digest
 	if len(events) > 0 {
 		h.Sum(d[:0])

@@ -20,7 +20,7 @@ func (x exact) add(p period, s *addition) {
 	f := x.at(p).figures(s.cell)
 	f.merge(&figures{
 		count: s.n[shareCount], errors: s.n[shareErrors], durationMicros: s.n[shareDuration], payments: s.n[sharePayments],
-		agents: s.n[shareAgents], services: s.n[shareServices], volume: s.volume.decimal(), fees: s.fees.decimal(),
+		agents: s.n[shareAgents], services: s.n[shareServices], volume: amountOf(s.volume.decimal()), fees: amountOf(s.fees.decimal()),
 	})
 }
 
@@ -162,7 +162,7 @@ func (f *figures) texts() (texts [9]string) {
 		texts[i] = strconv.FormatInt(n, 10)
 	}
 	if f.dimension == dimensionPayments || f.dimension == dimensionClaimed {
-		texts[6], texts[7] = f.volume.String(), f.fees.String()
+		texts[6], texts[7] = f.volume.decimal().String(), f.fees.decimal().String()
 	}
 	var slots []string
 	for _, l := range f.latency {

@@ -17,11 +17,11 @@ type record struct {
 	key      int32
 	reporter int32 // the sender's key
 	micros   int64 // the event's time since 1970
-	// words are the event's values; nil where it has none. ids are their dictionary ids, idOther where a value may get
-	// none; counted are those that the event is counted under, which a transaction decides.
-	words        [domainEnd]*word
-	ids, counted [domainEnd]int32
-	committed    bool
+	// words are the places of the event's values in the vocabulary; counted are the dictionary ids that the event is
+	// counted under, which a transaction decides.
+	words, counted [domainEnd]int32
+	undated        bool
+	committed      bool
 }
 
 // identity is what makes two events the same.
@@ -99,7 +99,7 @@ func distinct(records []*record) (kept, repeats []*record) {
 	undated := map[identity]struct{}{}
 	kept = records[:0]
 	for i, r := range records {
-		if r.event.Undated {
+		if r.undated {
 			if _, seen := undated[r.identity()]; seen {
 				repeats = append(repeats, r)
 				continue
@@ -119,8 +119,9 @@ func distinct(records []*record) (kept, repeats []*record) {
 func eachDay(records []*record, fn func(key, day int32, run []*record)) {
 	for len(records) > 0 {
 		key, day := records[0].key, dayOf(records[0].micros)
+		next := int64(day+1) * dayMicros
 		n := 1
-		for n < len(records) && records[n].key == key && dayOf(records[n].micros) == day {
+		for n < len(records) && records[n].key == key && records[n].micros < next {
 			n++
 		}
 		fn(key, day, records[:n])

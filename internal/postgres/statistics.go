@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
-	"net/http"
 	"slices"
+	"sync"
 	"time"
-
-	"github.com/shopspring/decimal"
 
 	"github.com/disco-platform/mirrorball/internal/usage"
 	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
@@ -49,7 +47,7 @@ type figures struct {
 	cell
 	count, errors, durationMicros int64
 	payments, agents, services    int64
-	volume, fees                  decimal.Decimal
+	volume, fees                  amount
 	latency                       usage.Latency
 }
 
@@ -65,17 +63,26 @@ type tally struct {
 const manyCells = 48
 
 // figures of a cell, to be used before the next call.
-func (t *tally) figures(c cell) *figures {
+func (t *tally) figures(c cell) *figures { return &t.cells[t.locate(c)] }
+
+// locate is the place of a cell, which is made where it is new.
+func (t *tally) locate(c cell) int {
 	i := t.place(c)
-	if i < 0 {
-		i = len(t.cells)
-		t.names = append(t.names, c)
-		t.cells = append(t.cells, figures{cell: c})
-		if t.at != nil {
-			t.at[c] = i
-		}
+	if i >= 0 {
+		return i
 	}
-	return &t.cells[i]
+	i = len(t.cells)
+	t.names = append(t.names, c)
+	if t.at != nil {
+		t.at[c] = i
+	}
+	if i == cap(t.cells) {
+		t.cells = slices.Grow(t.cells, 1)
+	}
+	t.cells = t.cells[:i+1]
+	f := &t.cells[i]
+	*f = figures{cell: c, latency: f.latency[:0]} // of the cell that was here in an earlier tally
+	return i
 }
 
 func (t *tally) place(c cell) int {
@@ -101,10 +108,39 @@ type statistics map[period]*tally
 func (s statistics) at(p period) *tally {
 	t := s[p]
 	if t == nil {
-		t = &tally{seen: map[int64]struct{}{}}
+		t = tallies.Get().(*tally)
 		s[p] = t
 	}
 	return t
+}
+
+// tallies of deliveries that were written are used again. Those of a delivery take about a megabyte.
+var tallies = sync.Pool{New: func() any { return &tally{seen: map[int64]struct{}{}} }}
+
+// release gives the tallies back; nothing may use the statistics any more.
+func (s statistics) release() {
+	for _, t := range s {
+		if len(t.cells) <= mostKept && len(t.seen) <= mostKept {
+			t.reset()
+			tallies.Put(t)
+		}
+	}
+}
+
+// What is large is not kept: in time, all tallies would be as large as the largest of all was.
+const (
+	mostKept        = 256 // cells, or agents
+	mostKeptLatency = 32  // latency buckets of a cell
+)
+
+func (t *tally) reset() {
+	for i := range t.cells {
+		if f := &t.cells[i]; cap(f.latency) > mostKeptLatency {
+			f.latency = nil
+		}
+	}
+	t.names, t.cells, t.at = t.names[:0], t.cells[:0], nil
+	clear(t.seen)
 }
 
 const (
@@ -113,103 +149,9 @@ const (
 	dayMicros    = int64(24 * time.Hour / time.Microsecond)
 )
 
-func periodOf(r *record) period {
-	return period{key: r.key, vantage: r.event.Vantage, bucket: r.micros - mod(r.micros, bucketMicros)}
-}
-
-// count counts sorted events by key. reconcile_recount.go says the same once more, on its own.
-func count(records []*record) statistics {
-	s := statistics{}
-	var last period
-	var t *tally
-	for _, r := range records {
-		if p := periodOf(r); t == nil || p != last {
-			last, t = p, s.at(p)
-		}
-		t.add(r)
-	}
-	return s
-}
-
-// add counts one event.
-func (t *tally) add(r *record) {
-	e := r.event
-	if e.IsRequest() {
-		t.figures(cell{dimensionTotal, 0}).call(e)
-		for _, d := range [...]domain{domainEndpoint, domainSDK, domainCountry, domainOperation, domainService} {
-			optional := d == domainOperation || d == domainService
-			if optional && r.counted[d] == idUnknown {
-				continue
-			}
-			f := t.figures(cell{int16(d), r.counted[d]})
-			f.call(e)
-			if d == domainEndpoint {
-				f.latency.Add(int64(durationMicros(e)))
-			}
-		}
-		if e.Status == http.StatusUnauthorized || e.Status == http.StatusTooManyRequests {
-			t.figures(cell{dimensionRefused, 0}).count++
-		}
-	} else {
-		t.figures(cell{dimensionEvent, r.counted[domainEventName]}).call(e)
-	}
-	if pays(e) {
-		t.pay(r)
-	}
-	switch {
-	case creates(e, usageconv.OperationAgentsCreate, usageconv.EventAgentCreated):
-		t.figures(cell{dimensionTotal, 0}).agents++
-	case creates(e, usageconv.OperationServicesCreate, usageconv.EventServiceCreated):
-		t.figures(cell{dimensionTotal, 0}).services++
-	}
-	if e.AgentID != "" {
-		t.seen[agentHash(e.AgentID)] = struct{}{}
-	}
-}
-
-func (f *figures) call(e *usage.Event) {
-	f.count++
-	if f.dimension == dimensionTotal || f.dimension == dimensionEndpoint {
-		f.durationMicros += int64(durationMicros(e))
-	}
-	if e.Failed {
-		f.errors++
-	}
-}
-
-// pay counts a payment, or the claim of one.
-func (t *tally) pay(r *record) {
-	dimension := int16(dimensionPayments)
-	if !r.event.Trusted {
-		dimension = dimensionClaimed
-	}
-	money := t.figures(cell{dimension, r.counted[domainCurrency]})
-	money.count++
-	money.volume = money.volume.Add(r.event.Payment.Amount)
-	money.fees = money.fees.Add(r.event.Payment.Fee)
-	if !r.event.Trusted {
-		return
-	}
-	t.figures(cell{dimensionTotal, 0}).payments++
-	if service := r.counted[domainService]; service != idUnknown {
-		t.figures(cell{dimensionService, service}).payments++
-	}
-}
-
 // pays reports whether an event carries a payment that came to be.
 func pays(e *usage.Event) bool {
 	return e.Payment != nil && e.Succeeded() && (e.IsRequest() || e.Name == usageconv.EventPaymentCompleted)
-}
-
-// creates reports whether an event counts as the creation of what an operation, or a custom event, creates.
-func creates(e *usage.Event, operation, name string) bool {
-	if !e.Trusted || !e.Succeeded() {
-		return false
-	}
-	if e.IsRequest() {
-		return e.Operation == operation
-	}
-	return e.Name == name
 }
 
 // merge adds figures of another cell, its latency histogram apart.
@@ -220,8 +162,8 @@ func (f *figures) merge(o *figures) {
 	f.payments += o.payments
 	f.agents += o.agents
 	f.services += o.services
-	f.volume = f.volume.Add(o.volume)
-	f.fees = f.fees.Add(o.fees)
+	f.volume.merge(&o.volume)
+	f.fees.merge(&o.fees)
 }
 
 // agentHash is the first 8 bytes of the SHA-256 of an agent's id. Among a million agents of a key the chance that any

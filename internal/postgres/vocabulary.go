@@ -2,17 +2,21 @@ package postgres
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
 )
 
-// vocabulary are the distinct values of one batch. Most events share theirs, so each is looked up once.
+// vocabulary are the distinct values of one delivery. Events share most of theirs, so that each is looked up once. A record
+// names its words by their places.
 type vocabulary struct {
-	all   []*word
-	plain [domainEnd]map[string]*word // of the domains whose values have one part: a third of the work of hashing
-	parts map[wordKey]*word           // of the others
-	last  *record
+	all     []word // the first stand for no value, one to a domain
+	terms   map[term]int32
+	parts   map[wordKey]int32 // of the domains whose values have several
+	shelves [domainEnd]shelf
+	days    int32  // that were looked at, each of one key
+	turn    uint32 // counts the tallies that were added to
 }
 
 type wordKey struct {
@@ -21,78 +25,161 @@ type wordKey struct {
 }
 
 func newVocabulary() *vocabulary {
-	v := &vocabulary{parts: map[wordKey]*word{}}
-	for d := range v.plain {
-		v.plain[d] = map[string]*word{}
+	v := &vocabulary{all: make([]word, domainEnd, 4*domainEnd), terms: map[term]int32{}, parts: map[wordKey]int32{}}
+	for d := range v.all {
+		v.all[d] = word{term: term{domain: domain(d)}, id: idUnknown, counted: idUnknown, storable: true}
 	}
 	return v
 }
 
 // word is one distinct value.
 type word struct {
-	term term
-	id   int32 // 0 until it is known
+	term     term
+	id       int32 // 0 until it is known
+	storable bool
 	// permitted is false while no key of the batch has room for a value that is new to the whole database.
 	permitted bool
+	creates   creation
+
+	// What follows is true of the records of one key and day, or of one tally, that are looked at last.
+	day     int32
+	counted int32 // the id that the value is counted under
+	turn    uint32
+	cell    int32 // of the tally
+}
+
+// creation is what an operation, or a custom event of that name, creates.
+type creation uint8
+
+const (
+	createsNothing creation = iota
+	createsAgent
+	createsService
+)
+
+var creations = map[term]creation{
+	{domainOperation, usageconv.OperationAgentsCreate}:   createsAgent,
+	{domainOperation, usageconv.OperationServicesCreate}: createsService,
+	{domainEventName, usageconv.EventAgentCreated}:       createsAgent,
+	{domainEventName, usageconv.EventServiceCreated}:     createsService,
 }
 
 // maxTerm bounds a value of the dictionary: the index takes at most 2.7 kB. What passed usage.Sanitize is shorter.
 const maxTerm = 1024
 
 // storable reports whether Postgres takes a value as text.
-func (w *word) storable() bool {
-	v := w.term.value
-	return len(v) <= maxTerm && utf8.ValidString(v) && strings.IndexByte(v, 0) < 0
+func (t term) storable() bool {
+	return len(t.value) <= maxTerm && utf8.ValidString(t.value) && strings.IndexByte(t.value, 0) < 0
 }
 
-// add links a record with its words. Records come sorted by key, so most values are those of the record before: one caller
-// has one SDK and calls from one country.
+// add links a record with its words.
 func (v *vocabulary) add(r *record) {
-	for d := domainEndpoint; d < domainEnd; d++ {
-		p := partsOf(r.event, d)
-		switch {
-		case v.last != nil && p == partsOf(v.last.event, d):
-			r.words[d] = v.last.words[d]
-		case p != (parts{}):
-			r.words[d] = v.word(d, p)
-		}
+	e := r.event
+	r.words = [domainEnd]int32{
+		domainEndpoint:  v.joint(domainEndpoint, &parts{e.Method, e.Route}),
+		domainSDK:       v.joint(domainSDK, &parts{e.SDK.Name, e.SDK.Version, e.SDK.Language}),
+		domainCountry:   v.plain(domainCountry, e.Country),
+		domainOperation: v.plain(domainOperation, e.Operation),
+		domainEventName: v.plain(domainEventName, e.Name),
+		domainService:   v.plain(domainService, e.ServiceID),
+		domainCurrency:  int32(domainCurrency),
+		domainUserAgent: v.plain(domainUserAgent, e.UserAgent),
+		domainErrorType: v.plain(domainErrorType, e.ErrorType),
+		domainClaim:     int32(domainClaim),
 	}
-	v.last = r
-}
-
-func (v *vocabulary) word(d domain, p parts) *word {
-	switch d {
-	case domainEndpoint, domainSDK, domainClaim:
-		at := wordKey{d, p}
-		w := v.parts[at]
-		if w == nil {
-			w = v.learn(d, p)
-			v.parts[at] = w
-		}
-		return w
-	default:
-		w := v.plain[d][p[0]]
-		if w == nil {
-			w = v.learn(d, p)
-			v.plain[d][p[0]] = w
-		}
-		return w
+	if e.Payment != nil {
+		r.words[domainCurrency] = v.plain(domainCurrency, e.Payment.Currency)
+	}
+	if p := partsOf(e, domainClaim); p != (parts{}) {
+		r.words[domainClaim] = v.joint(domainClaim, &p)
 	}
 }
 
-func (v *vocabulary) learn(d domain, p parts) *word {
-	w := &word{term: term{d, p.text(d)}}
-	v.all = append(v.all, w)
-	return w
+// plain is the place of a value of one part.
+func (v *vocabulary) plain(d domain, s string) int32 {
+	if s == "" {
+		return int32(d)
+	}
+	at := v.shelves[d].at(s)
+	if !isSame(at.parts[0], s) {
+		at.parts[0], at.word = s, v.word(term{d, s})
+	}
+	return at.word
 }
 
-// unresolved are the words without an id that fulfil a condition.
+// joint is the place of a value of several parts, the second of which differs most.
+func (v *vocabulary) joint(d domain, p *parts) int32 {
+	at := v.shelves[d].at(p[1])
+	if at.word != 0 && isSame(at.parts[0], p[0]) && isSame(at.parts[1], p[1]) && isSame(at.parts[2], p[2]) {
+		return at.word
+	}
+	at.parts, at.word = *p, v.ofParts(d, *p)
+	return at.word
+}
+
+func (v *vocabulary) ofParts(d domain, p parts) int32 {
+	if p == (parts{}) {
+		return int32(d)
+	}
+	n, known := v.parts[wordKey{d, p}]
+	if !known {
+		n = v.word(term{d, p.text(d)})
+		v.parts[wordKey{d, p}] = n
+	}
+	return n
+}
+
+func (v *vocabulary) word(t term) int32 {
+	n, known := v.terms[t]
+	if !known {
+		n = int32(len(v.all))
+		v.all = append(v.all, word{term: t, storable: t.storable(), creates: creations[t]})
+		v.terms[t] = n
+	}
+	return n
+}
+
+func (v *vocabulary) storable(r *record) bool {
+	for _, n := range r.words[domainEndpoint:] {
+		if !v.all[n].storable {
+			return false
+		}
+	}
+	return true
+}
+
+// usedDay is the records of one key and UTC day, and their words in the order in which they come.
+type usedDay struct {
+	allowance
+	records []*record
+	words   []int32
+}
+
+// daysOf cuts sorted records into days.
+func (v *vocabulary) daysOf(records []*record) []usedDay {
+	var days []usedDay
+	words := make([]int32, 0, len(records)) // as a rule, events have fewer words than there are events
+	eachDay(records, func(key, day int32, run []*record) {
+		v.days++
+		begin := len(words)
+		for _, r := range run {
+			for _, n := range r.words[domainEndpoint:] {
+				if w := &v.all[n]; w.day != v.days {
+					w.day = v.days
+					words = append(words, n)
+				}
+			}
+		}
+		days = append(days, usedDay{allowance{key, day}, run, words[begin:len(words):len(words)]})
+	})
+	return days
+}
+
+// unresolved are the terms without an id that fulfil a condition.
 func (v *vocabulary) unresolved(condition func(*word) bool) []term {
-	seen := map[term]struct{}{}
 	var terms []term
-	for _, w := range v.all {
-		if _, ok := seen[w.term]; !ok && w.id == 0 && condition(w) {
-			seen[w.term] = struct{}{}
+	for i := range v.all {
+		if w := &v.all[i]; w.id == 0 && condition(w) {
 			terms = append(terms, w.term)
 		}
 	}
@@ -100,39 +187,33 @@ func (v *vocabulary) unresolved(condition func(*word) bool) []term {
 }
 
 func (v *vocabulary) fill(ids map[term]int32) {
-	for _, w := range v.all {
-		if id, ok := ids[w.term]; ok && w.id == 0 {
-			w.id = id
+	for t, id := range ids {
+		if n, ok := v.terms[t]; ok {
+			v.all[n].id = id
 		}
 	}
 }
 
 // resolve gives ids to the values of sorted records. A value that is new to the whole database gets one only while a key
 // that uses it has room for it on that day, so that hostile values cannot grow the dictionary without bound.
-func (d *dictionary) resolve(ctx context.Context, v *vocabulary, records []*record, a *admissions) error {
-	for _, w := range v.all {
+func (d *dictionary) resolve(ctx context.Context, v *vocabulary, days []usedDay, a *admissions) error {
+	for i := range v.all[domainEnd:] {
+		w := &v.all[int(domainEnd)+i]
 		w.id, _ = d.known.GetIfPresent(w.term)
 	}
-	if err := d.step(ctx, v, d.find, (*word).storable); err != nil {
+	if err := d.step(ctx, v, d.find, func(w *word) bool { return w.storable }); err != nil {
 		return err
 	}
-	if err := a.warm(ctx, d.pool, wanting(records)); err != nil {
+	if err := a.warm(ctx, d.pool, v.wanting(days)); err != nil {
 		return err
 	}
-	permit(records, a)
-	if err := d.step(ctx, v, d.insert, func(w *word) bool { return w.permitted && w.storable() }); err != nil {
+	v.permit(days, a)
+	if err := d.step(ctx, v, d.insert, func(w *word) bool { return w.permitted && w.storable }); err != nil {
 		return err
 	}
-	for _, r := range records {
-		for i, w := range r.words {
-			switch {
-			case w == nil:
-				r.ids[i] = idUnknown
-			case w.id == 0:
-				r.ids[i] = idOther
-			default:
-				r.ids[i] = w.id
-			}
+	for i := range v.all {
+		if w := &v.all[i]; w.id == 0 {
+			w.id = idOther
 		}
 	}
 	return nil
@@ -153,45 +234,40 @@ func (d *dictionary) step(ctx context.Context, v *vocabulary, ask func(context.C
 }
 
 // wanting are the allowances from which a value that is new to the database would be taken.
-func wanting(records []*record) asked {
+func (v *vocabulary) wanting(days []usedDay) asked {
 	wanted := asked{}
-	eachDay(records, func(key, day int32, run []*record) {
-		if slices.ContainsFunc(run, (*record).isNew) {
-			wanted[allowance{key, day}] = nil
+	for i := range days {
+		for _, n := range days[i].words {
+			if w := &v.all[n]; w.id == 0 && isCapped[w.term.domain] {
+				wanted[days[i].allowance] = nil
+				break
+			}
 		}
-	})
+	}
 	return wanted
 }
 
-// isNew reports whether a capped value of the record is new to the database.
-func (r *record) isNew() bool {
-	return slices.ContainsFunc(capped, func(d domain) bool { return r.words[d] != nil && r.words[d].id == 0 })
-}
-
 // permit lets each key add as many new values as its allowance has room for.
-func permit(records []*record, a *admissions) {
-	eachDay(records, func(key, day int32, run []*record) {
-		for _, d := range capped {
-			left := -1 // not looked up yet
-			for _, r := range run {
-				w := r.words[d]
-				if w == nil || w.id != 0 || w.permitted {
-					continue
-				}
-				if left < 0 {
-					left = a.room(allowance{key, day}, d)
-				}
-				if left == 0 {
-					break
-				}
-				left--
+func (v *vocabulary) permit(days []usedDay, a *admissions) {
+	for i := range days {
+		var left [domainEnd]int
+		var asked [domainEnd]bool
+		for _, n := range days[i].words {
+			w := &v.all[n]
+			d := w.term.domain
+			switch {
+			case w.id != 0 || w.permitted:
+				continue
+			case !isCapped[d]:
+				w.permitted = true
+				continue
+			case !asked[d]:
+				asked[d], left[d] = true, a.room(days[i].allowance, d)
+			}
+			if left[d] > 0 {
+				left[d]--
 				w.permitted = true
 			}
-		}
-	})
-	for _, r := range records {
-		if w := r.words[domainCurrency]; w != nil {
-			w.permitted = true
 		}
 	}
 }

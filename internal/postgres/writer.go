@@ -138,7 +138,8 @@ func (w *Writer) store(ctx context.Context, d *delivery, by way) (usage.Receipt,
 		if err := out.insert(ctx, tx, fresh, by); err != nil {
 			return err
 		}
-		counts := count(out.stored)
+		counts := count(d.words, out.stored)
+		defer counts.release()
 		if seen, err = w.activity.write(ctx, tx, counts); err != nil {
 			return err
 		}
