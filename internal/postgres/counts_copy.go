@@ -98,9 +98,7 @@ func (w *countsWriter) tally(p period, t *tally) {
 	}
 	slices.SortFunc(cells, compareCells)
 	slices.SortFunc(shares, func(a, b *figures) int { return cmp.Compare(a.value, b.value) })
-	for _, f := range shares {
-		w.shares = appendShare(w.shares, f)
-	}
+	w.shares = appendShares(w.shares[:0], shares)
 	seen := make([]int64, 0, len(t.seen))
 	for agent := range t.seen {
 		seen = append(seen, agent)
