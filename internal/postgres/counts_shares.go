@@ -54,32 +54,62 @@ func eachShare(shares []byte, fn func(organization int32, requests, errors, paym
 	if len(shares) == 0 {
 		return nil
 	}
-	if len(shares) < shareHeader {
-		return errNotShares
-	}
-	var at, shift [4]uint // where a figure begins, and by how many of the eight bytes read from there are not its own
-	length := uint(0)
-	for i, width := range shares[:shareHeader] {
-		at[i], shift[i] = length, 64-8*uint(width)
-		if length += uint(width); width > 4 {
-			return errNotShares
-		}
+	f, err := formOf(shares)
+	if err != nil {
+		return err
 	}
 	shares = shares[shareHeader:]
-	if shift[0] == 64 || uint(len(shares))%length != 0 {
+	if len(shares)%f.length != 0 {
 		return errNotShares
 	}
-	next := func(share []byte) {
-		n := func(i int) int64 { return int64(binary.BigEndian.Uint64(share[at[i]:]) >> shift[i]) }
-		fn(int32(n(0)), n(1), n(2), n(3))
+	const ahead = 8 // bytes that are read at once
+	for ; len(shares) >= f.length+ahead; shares = shares[f.length:] {
+		fn(f.share(shares))
 	}
-	const ahead = maxShare + 8 // bytes that may be looked at
-	for ; len(shares) >= ahead; shares = shares[length:] {
-		next(shares)
-	}
-	var last [2 * ahead]byte
-	for rest := last[:copy(last[:], shares)]; len(rest) > 0; rest = rest[length:] {
-		next(rest[:ahead])
+	var last [2 * (maxShare + ahead)]byte
+	for rest := last[:copy(last[:], shares)]; len(rest) > 0; rest = rest[f.length:] {
+		fn(f.share(rest[:maxShare+ahead]))
 	}
 	return nil
+}
+
+// shareForm says where the figures of an organisation are. Where all fit into eight bytes, these are read once.
+type shareForm struct {
+	length int
+	at     [4]int  // where each begins
+	shift  [4]uint // how many bits are behind it, of the eight bytes that are read from there, or from the beginning
+	mask   [4]uint64
+}
+
+func formOf(shares []byte) (f shareForm, err error) {
+	if len(shares) < shareHeader {
+		return f, errNotShares
+	}
+	for i, width := range shares[:shareHeader] {
+		if width > 4 {
+			return f, errNotShares
+		}
+		f.at[i], f.mask[i] = f.length, 1<<(8*width)-1
+		f.length += int(width)
+	}
+	if f.mask[0] == 0 {
+		return f, errNotShares
+	}
+	for i, width := range shares[:shareHeader] {
+		f.shift[i] = 64 - 8*uint(width)
+		if f.length <= 8 {
+			f.shift[i] -= 8 * uint(f.at[i])
+		}
+	}
+	return f, nil
+}
+
+// share reads the first of some shares.
+func (f *shareForm) share(b []byte) (organization int32, requests, errors, payments int64) {
+	if f.length <= 8 {
+		v := binary.BigEndian.Uint64(b)
+		return int32(v >> f.shift[0] & f.mask[0]), int64(v >> f.shift[1] & f.mask[1]), int64(v >> f.shift[2] & f.mask[2]), int64(v >> f.shift[3] & f.mask[3])
+	}
+	n := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[f.at[i]:]) >> f.shift[i]) }
+	return int32(n(0)), n(1), n(2), n(3)
 }

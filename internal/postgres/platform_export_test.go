@@ -11,19 +11,17 @@ import (
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
-// FillTogether writes what all live keys did together in the days that end at a moment, as merged rows have it: events spread
-// evenly over time and over organisations 1 to n.
+// FillTogether writes what all live keys did together in some days and the one that goes on, as merged rows have it: events
+// spread evenly over time and over organisations 1 to n.
 func FillTogether(ctx context.Context, db *DB, until time.Time, days, organizations, events int) error {
 	random := rand.New(rand.NewPCG(1, 2))
-	quarters := days * 96
-	first := until.Truncate(usage.BucketWidth).Add(-time.Duration(quarters-1) * usage.BucketWidth)
-	for begin := 0; begin < quarters; begin += 96 { // some at a time
+	end := until.UnixMicro()
+	for day := dayOf(end) - int32(days); day <= dayOf(end); day++ { // a day at a time, so that it gets one row
 		s := statistics{}
-		for q := begin; q < min(begin+96, quarters); q++ {
-			bucket := first.Add(time.Duration(q) * usage.BucketWidth).UnixMicro()
-			fillPeriods(random, events/quarters, organizations,
+		for bucket := int64(day) * dayMicros; bucket < min(end, int64(day+1)*dayMicros); bucket += bucketMicros {
+			fillPeriods(random, events/(96*days), organizations,
 				s.at(period{everyLiveKey, grainQuarter, usage.VantageServer, bucket}),
-				s.at(period{everyLiveKey, grainDay, usage.VantageServer, int64(dayOf(bucket)) * dayMicros}))
+				s.at(period{everyLiveKey, grainDay, usage.VantageServer, int64(day) * dayMicros}))
 		}
 		if err := pgx.BeginFunc(ctx, db.ingest, func(tx pgx.Tx) error { return s.write(ctx, tx) }); err != nil {
 			return err

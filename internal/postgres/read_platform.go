@@ -38,6 +38,14 @@ func (r *Reader) Platform(ctx context.Context, q analytics.PlatformQuestion) (*a
 	return p, nil
 }
 
+// everybodysKey is under which key all users' keys of an environment are counted together.
+func everybodysKey(environment string) int32 {
+	if environment == apikey.Sandbox {
+		return everySandboxed
+	}
+	return everyLiveKey
+}
+
 // everybodysCounts are the rows of what all users' keys of an environment ($1) did together between $2 and $3: whole UTC
 // days, from $4 to $5, by the day, and what is before and after them by the quarter of an hour, or the hour.
 const everybodysCounts = `
@@ -47,28 +55,25 @@ const everybodysCounts = `
 
 // spans are the parameters of everybodysCounts.
 func spans(environment string, w analytics.Window) []any {
-	key := everyLiveKey
-	if environment == apikey.Sandbox {
-		key = everySandboxed
-	}
 	firstDay := w.Start.UTC().Add(day - 1).Truncate(day) // UTC days begin at multiples of a day
 	lastDay := w.End.UTC().Truncate(day)
 	if !firstDay.Before(lastDay) { // no whole day
 		firstDay, lastDay = w.End, w.End
 	}
-	return []any{key, w.Start, w.End, firstDay, lastDay}
+	return []any{everybodysKey(environment), w.Start, w.End, firstDay, lastDay}
 }
 
 // Claims are shown whoever saw them, all else is what the counted vantage ($6) saw, or no vantage.
 const platformRows = `
 SELECT s.vantage, s.dimension, s.value, s.count, s.errors, s.payments, s.duration_us, s.volume, s.fees,
-	CASE WHEN s.vantage = $6 THEN s.latency END, s.shares
+	CASE WHEN s.vantage = $6 THEN s.latency END
 FROM (` + everybodysCounts + `) AS s
 WHERE s.vantage IN (0, $6) OR 8 = ANY (s.dimension)`
 
 func (r *Reader) queuePlatform(b *pgx.Batch, q analytics.PlatformQuestion, sums *together) {
 	args := append(spans(q.Environment, q.Window), r.counted)
 	b.Queue(platformRows, args...).Query(sums.addRows)
+	queueShares(b, everybodysKey(q.Environment), r.counted, q.Window, &sums.organizations)
 }
 
 // name fills in the lists of the answer, whose values are known by their ids up to now.

@@ -33,6 +33,15 @@ func (r *rowReader) int2() int16 {
 	return r.last
 }
 
+func (r *rowReader) int4() int32 {
+	column := r.next()
+	if len(column) != 4 {
+		r.err = errNotBinary
+		return 0
+	}
+	return int32(binary.BigEndian.Uint32(column))
+}
+
 // array is a one-dimensional array, or NULL, which reads as an empty one.
 func (r *rowReader) array() arrayReader {
 	column := r.next()

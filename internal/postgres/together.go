@@ -7,8 +7,8 @@ import (
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
-// together sums up what all users' keys did. A day has a share to each organisation, of which there may be ten thousand: to
-// take the rows apart here is far faster than to have Postgres make a row of each share, or even an array.
+// together sums up what all users' keys did: to take the rows apart here is far faster than to have Postgres make a row of
+// each cell.
 type together struct {
 	counted       usage.Vantage
 	total         sum
@@ -59,17 +59,7 @@ func (t *together) addRow(columns [][]byte) error {
 		l := latencies.int()
 		t.latency.Merge(usage.Latency{{Bucket: int(l >> latencyBucketShift & latencyBucketMask), Count: uint64(l & maxLatencyCount)}})
 	}
-	if r.err != nil {
-		return r.err
-	}
-	return eachShare(r.next(), func(organization int32, requests, errors, payments int64) {
-		switch {
-		case seen:
-			t.organizations.at(organization).add(requests, errors, payments)
-		case none:
-			t.organizations.at(organization).add(0, 0, payments)
-		}
-	})
+	return r.err
 }
 
 func (t *together) at(c cell) *sum {
