@@ -13,7 +13,7 @@ import (
 
 // Platform implements analytics.Reader.
 func (r *Reader) Platform(ctx context.Context, q analytics.PlatformQuestion) (*analytics.Platform, error) {
-	p := &analytics.Platform{Window: q.Window, Growth: make([]analytics.Growth, len(q.Window.Periods))}
+	p := &analytics.Platform{Window: q.Window}
 	if !q.By.View.All {
 		return nil, fmt.Errorf("cannot count the usage of the platform: %w", analytics.ErrNoSubject)
 	}
@@ -24,12 +24,12 @@ func (r *Reader) Platform(ctx context.Context, q analytics.PlatformQuestion) (*a
 		sums := newTogether(r.counted)
 		r.queuePlatform(&b, q, sums)
 		r.queueNobody(&b, q, p)
-		var users people
-		r.queuePeople(&b, q, &users)
+		users := newPeople(q.Window)
+		r.queuePeople(&b, q, users)
 		if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 			return err
 		}
-		users.answer(q.Window, p)
+		users.answer(p)
 		return r.name(ctx, tx, q, sums, p)
 	})
 	if err != nil {

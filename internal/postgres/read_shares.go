@@ -48,18 +48,12 @@ func queueShares(b *pgx.Batch, everybody int32, counted usage.Vantage, w analyti
 	firstDay, lastDay, begin, end := edges(w)
 	args := []any{everybody, counted, firstDay, lastDay, begin.from, begin.to, begin.times, end.from, end.to, end.times}
 	b.Queue(sharesOf, args...).Query(func(rows pgx.Rows) error {
-		for rows.Next() {
-			r := rowReader{columns: rows.RawValues()}
+		return eachRow(rows, func(r *rowReader) error {
 			seen, times, value := usage.Vantage(r.int2()) == counted, r.int4(), r.next()
-			err := r.err
-			if err == nil {
-				err = sums.add(value, int64(times), seen)
+			if r.err != nil {
+				return r.err
 			}
-			if err != nil {
-				rows.Close()
-				return err
-			}
-		}
-		return rows.Err()
+			return sums.add(value, int64(times), seen)
+		})
 	})
 }

@@ -23,17 +23,10 @@ func newTogether(counted usage.Vantage) *together {
 
 // addRows reads the result of platformRows, whose columns are in binary form.
 func (t *together) addRows(rows pgx.Rows) error {
-	for rows.Next() {
-		if err := t.addRow(rows.RawValues()); err != nil {
-			rows.Close()
-			return err
-		}
-	}
-	return rows.Err()
+	return eachRow(rows, t.addRow)
 }
 
-func (t *together) addRow(columns [][]byte) error {
-	r := rowReader{columns: columns}
+func (t *together) addRow(r *rowReader) error {
 	seen := usage.Vantage(r.int2()) == t.counted
 	none := usage.Vantage(r.last) == usage.VantageNone
 	dimensions, values, counts := r.array(), r.array(), r.array()
