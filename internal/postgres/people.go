@@ -22,8 +22,9 @@ type countedUser struct {
 	there, active bool
 }
 
+// IN would make an array of 0 and the parameter for each row.
 const (
-	selectActiveKeys = `SELECT array_agg(key) FROM key_activity WHERE last >= $1 AND vantage IN (0, $2)`
+	selectActiveKeys = `SELECT array_agg(key) FROM key_activity WHERE last >= $1 AND (vantage = 0 OR vantage = $2)`
 	selectOwnedKeys  = `
 SELECT array_agg(seq), array_agg(user_seq), array_agg(created_at) FROM api_keys WHERE environment = $1 AND user_seq IS NOT NULL`
 )
