@@ -115,9 +115,7 @@ func (w *countsWriter) tally(p period, t *tally) {
 	}
 	slices.SortFunc(w.cells, comparePlaces)
 	slices.SortFunc(w.organizations, comparePlaces)
-	for _, f := range w.organizations {
-		w.shares = appendShare(w.shares, f.figures)
-	}
+	w.shares = appendShares(w.shares[:0], w.organizations)
 	for agent := range t.seen {
 		w.agents = append(w.agents, agent)
 	}

@@ -13,7 +13,7 @@ import (
 
 // Platform implements analytics.Reader.
 func (r *Reader) Platform(ctx context.Context, q analytics.PlatformQuestion) (*analytics.Platform, error) {
-	p := &analytics.Platform{Window: q.Window, Growth: make([]analytics.Growth, len(q.Window.Periods))}
+	p := &analytics.Platform{Window: q.Window}
 	if !q.By.View.All {
 		return nil, fmt.Errorf("cannot count the usage of the platform: %w", analytics.ErrNoSubject)
 	}
@@ -24,18 +24,26 @@ func (r *Reader) Platform(ctx context.Context, q analytics.PlatformQuestion) (*a
 		sums := newTogether(r.counted)
 		r.queuePlatform(&b, q, sums)
 		r.queueNobody(&b, q, p)
-		var users people
-		r.queuePeople(&b, q, &users)
+		users := newPeople(q.Window)
+		r.queuePeople(&b, q, users)
 		if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 			return err
 		}
-		users.answer(q.Window, p)
+		users.answer(p)
 		return r.name(ctx, tx, q, sums, p)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot count the usage of the platform: %w", readError(err))
 	}
 	return p, nil
+}
+
+// everybodysKey is under which key all users' keys of an environment are counted together.
+func everybodysKey(environment string) int32 {
+	if environment == apikey.Sandbox {
+		return everySandboxed
+	}
+	return everyLiveKey
 }
 
 // everybodysCounts are the rows of what all users' keys of an environment ($1) did together between $2 and $3: whole UTC
@@ -47,28 +55,25 @@ const everybodysCounts = `
 
 // spans are the parameters of everybodysCounts.
 func spans(environment string, w analytics.Window) []any {
-	key := everyLiveKey
-	if environment == apikey.Sandbox {
-		key = everySandboxed
-	}
 	firstDay := w.Start.UTC().Add(day - 1).Truncate(day) // UTC days begin at multiples of a day
 	lastDay := w.End.UTC().Truncate(day)
 	if !firstDay.Before(lastDay) { // no whole day
 		firstDay, lastDay = w.End, w.End
 	}
-	return []any{key, w.Start, w.End, firstDay, lastDay}
+	return []any{everybodysKey(environment), w.Start, w.End, firstDay, lastDay}
 }
 
 // Claims are shown whoever saw them, all else is what the counted vantage ($6) saw, or no vantage.
 const platformRows = `
 SELECT s.vantage, s.dimension, s.value, s.count, s.errors, s.payments, s.duration_us, s.volume, s.fees,
-	CASE WHEN s.vantage = $6 THEN s.latency END, s.shares
+	CASE WHEN s.vantage = $6 THEN s.latency END
 FROM (` + everybodysCounts + `) AS s
 WHERE s.vantage IN (0, $6) OR 8 = ANY (s.dimension)`
 
 func (r *Reader) queuePlatform(b *pgx.Batch, q analytics.PlatformQuestion, sums *together) {
 	args := append(spans(q.Environment, q.Window), r.counted)
 	b.Queue(platformRows, args...).Query(sums.addRows)
+	queueShares(b, everybodysKey(q.Environment), r.counted, q.Window, &sums.organizations)
 }
 
 // name fills in the lists of the answer, whose values are known by their ids up to now.

@@ -125,3 +125,37 @@ func TestPlatformAfterMerge(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 7, u.Requests, "the old id is another name")
 }
+
+// Wherever a window begins and ends, organisations have what they did within it: each quarter of an hour adds a power of two.
+func TestPlatformOfAnyWindow(t *testing.T) {
+	t.Parallel()
+	x := newReadTest(t)
+	ada, adas := x.register("ada@example.com", "live")
+	midnight := x.now.Add(-60 * time.Hour) // the third before today's noon
+	var at []time.Time
+	for day := range 3 {
+		for _, minutes := range []int{0, 345, 705, 720, 735, 1425} {
+			at = append(at, midnight.Add(time.Duration(1440*day+minutes)*time.Minute))
+		}
+	}
+	for i, bucket := range at {
+		x.insert(row{key: adas, at: bucket, vantage: server, count: 1 << i, errors: 1 << i, payments: 1 << i})
+		x.insert(row{key: adas, at: bucket, vantage: none, count: 7, payments: 1 << i})
+	}
+	for i, start := range at {
+		for j := i + 1; j < len(at); j++ {
+			w := x.window(start.Format(time.RFC3339), at[j].Format(time.RFC3339), "monthly", "UTC")
+			p, err := postgres.NewReader(x.db, server).Platform(t.Context(), analytics.PlatformQuestion{By: access.Operator, Environment: "live", Window: w, Top: 10})
+			require.NoError(t, err)
+			n := int64(1<<j - 1<<i)
+			require.Equal(t, []analytics.Organization{
+				{ID: ada.OrganizationID, Name: "Org of ada@example.com", Counts: analytics.Counts{Requests: n, Errors: n}, Payments: 2 * n},
+			}, p.Organizations, "%s to %s", start, at[j])
+			require.Equal(t, n, p.Requests)
+		}
+	}
+	day := x.window(midnight.AddDate(0, 0, -3).Format(time.DateOnly), midnight.Add(-time.Hour).Format(time.RFC3339), "", "UTC") // before all that there is
+	p, err := postgres.NewReader(x.db, server).Platform(t.Context(), analytics.PlatformQuestion{By: access.Operator, Environment: "live", Window: day, Top: 10})
+	require.NoError(t, err)
+	require.Empty(t, p.Organizations)
+}

@@ -100,7 +100,7 @@ func (t *readTest) insert(r row) {
 		case 0:
 			t.insertCell(r, everybody, grain, at, 0)
 			t.exec(`INSERT INTO usage_counts (key, grain, bucket, vantage, dimension, value, count, shares)
-				VALUES ($1, $2, $3, $4, '{}', '{}', '{}', int4send($5) || int4send($6) || int4send($7) || int4send($8))`,
+				VALUES ($1, $2, $3, $4, '{}', '{}', '{}', '\x04040404'::bytea || int4send($5) || int4send($6) || int4send($7) || int4send($8))`,
 				everybody, grain, at, r.vantage, organization, r.count, r.errors, r.payments)
 		case 1:
 			t.insertCell(row{vantage: r.vantage, latency: r.latency}, everybody, grain, at, 0)

@@ -139,7 +139,7 @@ type reading struct {
 }
 
 // pagesAtOnce is how much one statement reads, in pages of 8 kB.
-const pagesAtOnce = 4096
+const pagesAtOnce = 1024
 
 // readings cover the partitions of a span within one week.
 func readings(ctx context.Context, tx pgx.Tx, from, to time.Time) ([]reading, error) {

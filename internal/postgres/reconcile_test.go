@@ -75,7 +75,7 @@ func TestReconcileFindsDifferences(t *testing.T) {
 }
 
 // moreShares gives the first organisation one request more.
-const moreShares = `UPDATE usage_counts SET shares = set_byte(shares, 7, get_byte(shares, 7) + 1) WHERE shares IS NOT NULL`
+const moreShares = `UPDATE usage_counts SET shares = set_byte(shares, 4 + get_byte(shares, 0), get_byte(shares, 4 + get_byte(shares, 0)) + 1) WHERE shares IS NOT NULL`
 
 // change plants a difference in the rows of a key, or of all keys together for a negative one: i is the place of the first
 // cell of a dimension.

@@ -3,6 +3,8 @@ package postgres
 import (
 	"encoding/binary"
 	"errors"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // rowReader takes the columns of a row apart, which are in the binary form of Postgres. After an error it reads zeroes.
@@ -13,6 +15,17 @@ type rowReader struct {
 }
 
 var errNotBinary = errors.New("a column is not in the binary form that was expected")
+
+// eachRow hands on rows in binary form.
+func eachRow(rows pgx.Rows, fn func(*rowReader) error) error {
+	for rows.Next() {
+		if err := fn(&rowReader{columns: rows.RawValues()}); err != nil {
+			rows.Close()
+			return err
+		}
+	}
+	return rows.Err()
+}
 
 func (r *rowReader) next() (column []byte) {
 	if len(r.columns) == 0 {
@@ -31,6 +44,15 @@ func (r *rowReader) int2() int16 {
 	}
 	r.last = int16(binary.BigEndian.Uint16(column))
 	return r.last
+}
+
+func (r *rowReader) int4() int32 {
+	column := r.next()
+	if len(column) != 4 {
+		r.err = errNotBinary
+		return 0
+	}
+	return int32(binary.BigEndian.Uint32(column))
 }
 
 // array is a one-dimensional array, or NULL, which reads as an empty one.

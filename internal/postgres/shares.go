@@ -17,10 +17,7 @@ const pageLength = 1024
 
 type page [pageLength]share
 
-type share struct {
-	requests, errors, payments int64
-	there                      bool
-}
+type share struct{ requests, errors, payments int64 }
 
 func (s *shares) at(organization int32) *share {
 	number := organization / pageLength
@@ -33,11 +30,18 @@ func (s *shares) at(organization int32) *share {
 	return &s.last[organization%pageLength]
 }
 
-func (s *share) add(requests, errors, payments int64) {
-	s.there = true
-	s.requests += requests
-	s.errors += errors
-	s.payments += payments
+// add counts a value of usage_counts.shares so many times, which may be -1. Of what no vantage saw, only payments count.
+func (s *shares) add(value []byte, times int64, seen bool) error {
+	requests := times
+	if !seen {
+		requests = 0
+	}
+	return eachShare(value, func(organization int32, n, errors, payments int64) {
+		to := s.at(organization)
+		to.requests += requests * n
+		to.errors += requests * errors
+		to.payments += times * payments
+	})
 }
 
 // fold adds what an organisation had that was merged to the one it went into.
@@ -45,12 +49,13 @@ func (s *shares) fold(from, into int32) {
 	if s.pages[from/pageLength] == nil {
 		return
 	}
-	moved := *s.at(from)
-	if !moved.there {
-		return
-	}
-	*s.at(from) = share{}
-	s.at(into).add(moved.requests, moved.errors, moved.payments)
+	moved := s.at(from)
+	n := *moved
+	*moved = share{}
+	to := s.at(into)
+	to.requests += n.requests
+	to.errors += n.errors
+	to.payments += n.payments
 }
 
 // ranked is what an organisation had, to be put in order.
@@ -59,13 +64,14 @@ type ranked struct {
 	share
 }
 
-// top lists the n organisations with the most requests. It keeps no more than those, since there may be many.
+// top lists the n organisations with the most requests, of those that had any, or a payment. It keeps no more than those, since
+// there may be many.
 func (s *shares) top(n int) []ranked {
 	list := make([]ranked, 0, n+1)
 	for number, page := range s.pages {
 		for i := range page {
 			r := ranked{number*pageLength + int32(i), page[i]}
-			if !r.there || len(list) == n && compareRanked(r, list[n-1]) > 0 {
+			if r.share == (share{}) || len(list) == n && compareRanked(r, list[n-1]) > 0 {
 				continue
 			}
 			place, _ := slices.BinarySearchFunc(list, r, compareRanked)

@@ -7,8 +7,8 @@ import (
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
-// together sums up what all users' keys did. A day has a share to each organisation, of which there may be ten thousand: to
-// take the rows apart here is far faster than to have Postgres make a row of each share, or even an array.
+// together sums up what all users' keys did: to take the rows apart here is far faster than to have Postgres make a row of
+// each cell.
 type together struct {
 	counted       usage.Vantage
 	total         sum
@@ -23,17 +23,10 @@ func newTogether(counted usage.Vantage) *together {
 
 // addRows reads the result of platformRows, whose columns are in binary form.
 func (t *together) addRows(rows pgx.Rows) error {
-	for rows.Next() {
-		if err := t.addRow(rows.RawValues()); err != nil {
-			rows.Close()
-			return err
-		}
-	}
-	return rows.Err()
+	return eachRow(rows, t.addRow)
 }
 
-func (t *together) addRow(columns [][]byte) error {
-	r := rowReader{columns: columns}
+func (t *together) addRow(r *rowReader) error {
 	seen := usage.Vantage(r.int2()) == t.counted
 	none := usage.Vantage(r.last) == usage.VantageNone
 	dimensions, values, counts := r.array(), r.array(), r.array()
@@ -59,17 +52,7 @@ func (t *together) addRow(columns [][]byte) error {
 		l := latencies.int()
 		t.latency.Merge(usage.Latency{{Bucket: int(l >> latencyBucketShift & latencyBucketMask), Count: uint64(l & maxLatencyCount)}})
 	}
-	if r.err != nil {
-		return r.err
-	}
-	return eachShare(r.next(), func(organization int32, requests, errors, payments int64) {
-		switch {
-		case seen:
-			t.organizations.at(organization).add(requests, errors, payments)
-		case none:
-			t.organizations.at(organization).add(0, 0, payments)
-		}
-	})
+	return r.err
 }
 
 func (t *together) at(c cell) *sum {

@@ -71,15 +71,16 @@ CREATE TABLE usage_counts (
     -- endpoints, for keys; of the total, for all keys together.
     latency     integer[],
     seen        bigint[],               -- agents that were active: first 8 bytes of the SHA-256 of their id, each once
-    -- Of all keys together, what each organisation had: organizations.seq, requests, errors and payments, of four bytes each.
+    -- Of all keys together, what each organisation had: organizations.seq, requests, errors and payments, each of as many
+    -- bytes as the first four bytes say.
     shares      bytea
 ) PARTITION BY RANGE (bucket);
 -- To take it apart again would cost readers more than its pages do.
 ALTER TABLE usage_counts ALTER COLUMN shares SET STORAGE EXTERNAL;
 CREATE INDEX usage_counts_period ON usage_counts (key, grain, vantage, bucket);
 
-CREATE FUNCTION share_figure(shares bytea, place integer) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (get_byte(shares, place) << 24) | (get_byte(shares, place + 1) << 16) | (get_byte(shares, place + 2) << 8) | get_byte(shares, place + 3);
+CREATE FUNCTION share_figure(shares bytea, place integer, width integer) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ('x' || lpad(encode(substr(shares, place + 1, width), 'hex'), 8, '0'))::bit(32)::integer;
 
 -- The same with a row to a cell. What an organisation had is dimension 9 here, of the value organizations.seq.
 CREATE VIEW usage_cells WITH (security_invoker = true) AS
@@ -90,9 +91,10 @@ SELECT s.key, s.grain, s.bucket, s.vantage, c.dimension, c.value, sum(c.count) A
 FROM usage_counts s CROSS JOIN LATERAL (
     SELECT * FROM unnest(s.dimension, s.value, s.count, s.errors, s.payments, s.agents, s.services, s.duration_us, s.volume, s.fees)
     UNION ALL
-    SELECT 9::smallint, share_figure(s.shares, at), share_figure(s.shares, at + 4), share_figure(s.shares, at + 8), share_figure(s.shares, at + 12),
-        0, 0, 0, NULL, NULL
-    FROM generate_series(0, length(s.shares) - 1, 16) AS at
+    SELECT 9::smallint, share_figure(s.shares, at, o), share_figure(s.shares, at + o, r), share_figure(s.shares, at + o + r, e),
+        share_figure(s.shares, at + o + r + e, p), 0, 0, 0, NULL, NULL
+    FROM (SELECT get_byte(s.shares, 0), get_byte(s.shares, 1), get_byte(s.shares, 2), get_byte(s.shares, 3)) AS widths (o, r, e, p),
+        generate_series(4, length(s.shares) - 1, o + r + e + p) AS at
 ) AS c (dimension, value, count, errors, payments, agents, services, duration_us, volume, fees)
 GROUP BY s.key, s.grain, s.bucket, s.vantage, c.dimension, c.value;
 
