@@ -55,11 +55,6 @@ func (a *array) padInt8(n int) {
 
 func (a *array) reset() { a.elements, a.n = a.elements[:0], 0 }
 
-func (a *array) bytes(v []byte) {
-	a.length(len(v))
-	a.elements = append(a.elements, v...)
-}
-
 func (a *array) amount(m *amount) {
 	a.n++
 	a.elements = appendSized(a.elements, m.append)

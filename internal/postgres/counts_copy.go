@@ -40,13 +40,16 @@ func (s statistics) write(ctx context.Context, tx pgx.Tx) error {
 	}
 	slices.SortFunc(periods, period.compare) // neighbours in the index, and the same rows for the same events
 	w := countsWriters.Get().(*countsWriter)
-	defer w.release()
 	w.out = appendCopyHeader(w.out[:0])
 	for _, p := range periods {
 		w.tally(p, s[p])
 	}
 	w.out = appendCopyTrailer(w.out)
-	return copyFrom(ctx, tx, "usage_counts", countsColumns, w.out)
+	err := copyFrom(ctx, tx, "usage_counts", countsColumns, w.out)
+	if err == nil {
+		w.release()
+	}
+	return err
 }
 
 // countsWriter encodes rows for COPY.

@@ -3,7 +3,7 @@ package postgres
 import "unsafe"
 
 // shelf finds the words of strings that were met before by where they lie in memory: equal strings of a request are mostly
-// one and the same (usagepdata.same). That costs a tenth of hashing what they say. It forgets a value for another that falls
+// one and the same (usagepdata.same). That costs a fifth of hashing what they say. It forgets a value for another that falls
 // into its place.
 type shelf [shelfSize]shelved
 
