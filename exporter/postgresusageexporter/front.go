@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/disco-platform/mirrorball/internal/packed"
 	"github.com/disco-platform/mirrorball/internal/usagepdata"
 )
 
@@ -21,14 +22,17 @@ import (
 
 type tracesFront struct {
 	exporter.Traces
-	unpack bool // what goes on disk
+	unpack bool // for a queue on disk
 }
 
 func (f tracesFront) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
-	if f.unpack {
-		if err := usagepdata.Unpack(td); err != nil {
-			return consumererror.NewPermanent(err)
-		}
+	carried := packed.FromContext(ctx)
+	err := usagepdata.CheckCarriers(td, carried)
+	if err == nil && f.unpack {
+		err = usagepdata.Unpack(td, carried)
+	}
+	if err != nil {
+		return consumererror.NewPermanent(err)
 	}
 	return answer(f.Traces.ConsumeTraces(ctx, td))
 }

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/disco-platform/mirrorball/internal/packed"
 	"github.com/disco-platform/mirrorball/internal/usagepdata"
 )
 
@@ -24,8 +25,10 @@ func (e *usageExporter) queuedTraces(ctx context.Context, set exporter.Settings)
 		}
 		return exporterhelper.NewTraces(ctx, set, e.cfg, push, e.diskOptions()...)
 	}
-	convert := func(_ context.Context, td ptrace.Traces) (xexporterhelper.Request, error) {
-		r := newRequest(usagepdata.FromTraces(td, e.conversion()))
+	convert := func(ctx context.Context, td ptrace.Traces) (xexporterhelper.Request, error) {
+		options := e.conversion()
+		options.Packed = packed.FromContext(ctx)
+		r := newRequest(usagepdata.FromTraces(td, options))
 		td.ResourceSpans().RemoveIf(func(ptrace.ResourceSpans) bool { return true })
 		return r, nil
 	}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 
 	"go.opentelemetry.io/collector/extension/extensionmiddleware"
 	"go.opentelemetry.io/otel/attribute"
@@ -27,9 +26,10 @@ func (p *packer) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHa
 	return func(_ context.Context, next http.Handler) (http.Handler, error) {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if mayBePacked(r) {
-				r = p.pack(r)
+				p.pack(w, r, next)
+			} else {
+				next.ServeHTTP(w, r)
 			}
-			next.ServeHTTP(w, r)
 		}), nil
 	}, nil
 }
@@ -44,64 +44,41 @@ func mayBePacked(r *http.Request) bool {
 	return data != nil && data.Identity != nil && data.Identity.Has(apikey.ScopeTelemetryWriteAny)
 }
 
-// pack reads the body and returns the request with another: the spans packed or, if they cannot be, as they came.
-func (p *packer) pack(r *http.Request) *http.Request {
-	buf := buffers.Get().(*bytes.Buffer)
-	if n := r.ContentLength; n > 0 {
-		buf.Grow(int(min(n, maxKept)) + bytes.MinRead)
+// pack reads the body and hands the request on with another: the spans packed or, if they cannot be, as they came. The memory is
+// used again once the request is answered.
+func (p *packer) pack(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	ctx := r.Context()
+	sent, err := packed.Read(r.Body, r.ContentLength)
+	if err != nil {
+		defer sent.Release()
+		next.ServeHTTP(w, with(ctx, r, io.MultiReader(bytes.NewReader(sent.Bytes()), failed{err}), r.ContentLength))
+		return
 	}
-	sent := &body{original: r.Body, buf: buf}
-	if _, err := buf.ReadFrom(r.Body); err != nil {
-		sent.Reader = io.MultiReader(bytes.NewReader(buf.Bytes()), failed{err})
-		return with(r.Context(), r, sent, r.ContentLength)
-	}
-	pieces, spans, ok := packed.Pack(buf.Bytes())
+	request, body, ok := packed.Pack(sent)
 	if !ok {
-		p.telemetry.ExtensionPackedSpansRequests.Add(r.Context(), 1, formAsSent)
-		sent.Reader = bytes.NewReader(buf.Bytes())
-		return with(r.Context(), r, sent, r.ContentLength)
+		defer sent.Release()
+		p.telemetry.ExtensionPackedSpansRequests.Add(ctx, 1, formAsSent)
+		next.ServeHTTP(w, with(ctx, r, bytes.NewReader(sent.Bytes()), r.ContentLength))
+		return
 	}
-	p.telemetry.ExtensionPackedSpansRequests.Add(r.Context(), 1, formPacked)
-	p.telemetry.ExtensionPackedSpansSpans.Add(r.Context(), int64(spans))
-	var length int64
-	readers := make([]io.Reader, len(pieces))
-	for i, piece := range pieces {
-		readers[i] = bytes.NewReader(piece)
-		length += int64(len(piece))
-	}
-	sent.Reader = io.MultiReader(readers...)
-	return with(packed.NewContext(r.Context()), r, sent, length)
+	defer request.Close()
+	p.telemetry.ExtensionPackedSpansRequests.Add(ctx, 1, formPacked)
+	p.telemetry.ExtensionPackedSpansSpans.Add(ctx, int64(request.Spans()))
+	next.ServeHTTP(w, with(packed.NewContext(ctx, request), r, bytes.NewReader(body), int64(len(body))))
 }
 
 // with is the request with another body. The one given is left as it is, since its server goes on using it.
-func with(ctx context.Context, r *http.Request, b io.ReadCloser, length int64) *http.Request {
+func with(ctx context.Context, r *http.Request, b io.Reader, length int64) *http.Request {
+	original := r.Body
 	r = r.WithContext(ctx)
-	r.Body, r.ContentLength = b, length
+	r.Body, r.ContentLength = body{b, original}, length
 	return r
 }
-
-// maxKept is the largest buffer that is kept for requests to come: some 1,800 spans.
-const maxKept = 1 << 20
-
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // body is what the receiver reads in place of the original.
 type body struct {
 	io.Reader
-	original io.ReadCloser
-	buf      *bytes.Buffer // has all that Reader reads
-}
-
-// Close gives the buffer back. Nothing can be read after it.
-func (b *body) Close() error {
-	if buf := b.buf; buf != nil {
-		b.Reader, b.buf = failed{http.ErrBodyReadAfterClose}, nil
-		if buf.Cap() <= maxKept {
-			buf.Reset()
-			buffers.Put(buf)
-		}
-	}
-	return b.original.Close()
+	io.Closer
 }
 
 // failed is a reader that nothing can be read of.

@@ -77,18 +77,18 @@ type pipeline struct {
 func (p *pipeline) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if packed.FromContext(ctx) {
+	r := packed.FromContext(ctx)
+	if r != nil {
 		p.carried++
 	}
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
-				if packed.FromContext(ctx) && packed.Is(span) {
-					if err := packed.Each(packed.Spans(span), func(s *packed.Span) { p.spans[s.TraceID]++ }); err != nil {
-						return err
-					}
-				} else {
+				spans := r.Of(span)
+				if spans == nil {
 					p.spans[span.TraceID()]++
+				} else if err := r.Each(spans, func(_ packed.Reading, s *packed.Span) { p.spans[s.TraceID]++ }); err != nil {
+					return err
 				}
 			}
 		}

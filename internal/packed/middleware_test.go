@@ -51,9 +51,9 @@ func TestSpansOfTheMiddlewareArePlain(t *testing.T) {
 	close(bodies)
 	sent := 0
 	for body := range bodies {
-		_, spans, ok := Pack(body)
+		r, _, ok := pack(t, body)
 		require.True(t, ok)
-		sent += spans
+		sent += r.Spans()
 	}
 	require.Equal(t, 6, sent)
 }

@@ -1,36 +1,68 @@
 package packed
 
-import "google.golang.org/protobuf/encoding/protowire"
+import (
+	"io"
+	"math"
+	"slices"
+)
 
-// Pack rewrites the body of an OTLP trace request in protobuf so that each resource has one span, which carries the others. The new body
-// is the concatenation of pieces, parts of body among them; spans is how many spans are carried. It is false for a body that has anything but
-// plain spans, or none.
-func Pack(body []byte) (pieces [][]byte, spans int, ok bool) {
-	for len(body) > 0 {
-		f, rest, ok := next(body)
-		if !ok || f.tag != requestResourceSpans {
-			return nil, 0, false
+// Read reads a body that is to be packed, into memory that is used again. size is about how long it is, or not positive. With an error
+// it returns what came before.
+func Read(r io.Reader, size int64) (Body, error) {
+	p := unused.Get().(*parsed)
+	p.body = slices.Grow(p.body[:0], int(min(max(size, 0), maxKeptBody))+minRead)
+	for {
+		n, err := r.Read(p.body[len(p.body):cap(p.body)])
+		p.body = p.body[:len(p.body)+n]
+		if err == io.EOF {
+			return Body{p}, nil
 		}
-		body = rest
-		p, ok := split(f.bytes)
-		if !ok {
-			return nil, 0, false
+		if err != nil {
+			return Body{p}, err
 		}
-		pieces = append(pieces, p.head(), p.scopes, p.after)
-		spans += p.spans
+		p.body = slices.Grow(p.body, minRead)
 	}
-	return pieces, spans, spans > 0
 }
 
-// parts is a ResourceSpans in three pieces: its ScopeSpans, and what stands before and after them.
-type parts struct {
-	scan
-	before, scopes, after []byte
+// minRead is for how much there is room at least when more is read.
+const minRead = 512
+
+// Body is a body that has been read.
+type Body struct{ parsed *parsed }
+
+// Bytes are the body.
+func (b Body) Bytes() []byte { return b.parsed.body }
+
+// Release gives the memory of a body back that was not packed.
+func (b Body) Release() { b.parsed.release() }
+
+// Pack takes the spans out of the body of an OTLP trace request in protobuf. The new body has one span for those of each resource, the
+// carrier. It is false for a body that has anything but plain spans, or none; that can still be used as it is.
+func Pack(b Body) (r *Request, body []byte, ok bool) {
+	s := scan{request: &Request{parsed: b.parsed}, parsed: b.parsed}
+	s.spans, s.attributes = s.spans[:0], s.attributes[:0]
+	if len(s.body) > math.MaxUint32 {
+		return nil, nil, false
+	}
+	for rest := s.body; len(rest) > 0; {
+		f, after, ok := next(rest)
+		if !ok || f.tag != requestResourceSpans {
+			return nil, nil, false
+		}
+		rest = after
+		if body, ok = s.resourceSpans(body, f.bytes); !ok {
+			return nil, nil, false
+		}
+	}
+	return s.request, body, len(s.spans) > 0
 }
 
-// split takes a ResourceSpans apart whose ScopeSpans stand together, as every encoder writes them, and looks at its spans.
-func split(b []byte) (*parts, bool) {
-	p := &parts{before: b[:0], scopes: b[:0]}
+// resourceSpans reads a ResourceSpans whose ScopeSpans stand together, as every encoder writes them, and appends one that has a carrier
+// in their place.
+func (s *scan) resourceSpans(dst, b []byte) ([]byte, bool) {
+	s.resource = &Resource{first: len(s.spans)}
+	s.fingerprints, s.addresses = set{}, set{}
+	var before, scopes, after []byte
 	for at := 0; at < len(b); {
 		f, rest, ok := next(b[at:])
 		if !ok {
@@ -39,65 +71,31 @@ func split(b []byte) (*parts, bool) {
 		end := len(b) - len(rest)
 		switch {
 		case f.tag == resourceSpansScope:
-			if len(p.after) > 0 || !p.scopeSpans(f.bytes) {
+			if len(after) > 0 || !s.scopeSpans(f.bytes) {
 				return nil, false
 			}
-			p.scopes = b[len(p.before):end]
+			scopes = b[len(before):end]
 		case f.tag != resourceSpansResource && f.tag != resourceSpansSchemaURL:
 			return nil, false
-		case len(p.scopes) == 0:
-			p.before = b[:end]
+		case len(scopes) == 0:
+			before = b[:end]
 		default:
-			p.after = b[len(p.before)+len(p.scopes) : end]
+			after = b[len(before)+len(scopes) : end]
 		}
 		at = end
 	}
-	return p, p.spans > 0
-}
-
-// head is what stands before the spans in a ResourceSpans with one carrier.
-func (p *parts) head() []byte {
-	key := appendField(nil, pairKey, []byte(attrSpans))
-	lists := appendCount(nil, p.spans)
-	lists = appendList(lists, attrFingerprints, p.fingerprints.list)
-	lists = appendList(lists, attrAddresses, p.addresses.list)
-	// From the inside out: bytes in a value in a pair in a span in a scope in the resource.
-	value := size(valueBytes, len(p.scopes))
-	pair := len(key) + size(pairValue, value)
-	name := appendField(nil, spanName, []byte(carrierName))
-	span := len(name) + len(lists) + size(spanAttributes, pair)
-	scope := size(scopeSpansSpan, span)
-	resource := len(p.before) + size(resourceSpansScope, scope) + len(p.after)
-
-	b := make([]byte, 0, len(p.before)+len(name)+len(lists)+len(key)+64)
-	b = appendHead(b, requestResourceSpans, resource)
-	b = append(b, p.before...)
-	b = appendHead(b, resourceSpansScope, scope)
-	b = appendHead(b, scopeSpansSpan, span)
-	b = append(append(b, name...), lists...)
-	b = appendHead(b, spanAttributes, pair)
-	b = append(b, key...)
-	b = appendHead(b, pairValue, value)
-	return appendHead(b, valueBytes, len(p.scopes))
-}
-
-// appendCount appends how many spans there are.
-func appendCount(b []byte, n int) []byte {
-	value := protowire.AppendVarint(protowire.AppendVarint(nil, uint64(valueInt)), uint64(n))
-	pair := appendField(nil, pairKey, []byte(attrCount))
-	return appendField(b, spanAttributes, appendField(pair, pairValue, value))
-}
-
-// appendList appends an attribute that is a list of strings.
-func appendList(b []byte, name string, list []string) []byte {
-	var array []byte
-	for _, s := range list {
-		array = appendHead(array, arrayValues, size(valueString, len(s)))
-		array = appendHead(array, valueString, len(s))
-		array = append(array, s...)
+	s.resource.end = len(s.spans)
+	if s.resource.Spans() == 0 {
+		return nil, false
 	}
-	pair := appendField(nil, pairKey, []byte(name))
-	pair = appendHead(pair, pairValue, size(valueArray, len(array)))
-	pair = appendField(pair, valueArray, array)
-	return appendField(b, spanAttributes, pair)
+	s.resource.Fingerprints, s.resource.Addresses = s.fingerprints.list, s.addresses.list
+	carrier := carrierOf(len(s.request.Resources))
+	s.request.Resources = append(s.request.Resources, s.resource)
+
+	scope := size(scopeSpansSpan, len(carrier))
+	dst = appendHead(dst, requestResourceSpans, len(before)+size(resourceSpansScope, scope)+len(after))
+	dst = append(dst, before...)
+	dst = appendHead(dst, resourceSpansScope, scope)
+	dst = appendField(dst, scopeSpansSpan, carrier)
+	return append(dst, after...), true
 }

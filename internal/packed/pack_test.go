@@ -2,7 +2,8 @@ package packed
 
 import (
 	"bytes"
-	"slices"
+	"math"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -54,7 +55,29 @@ func unmarshal(t testing.TB, b []byte) ptrace.Traces {
 	return td
 }
 
-func TestCarrierHasTheSpansAndWhatTheyName(t *testing.T) {
+// pack packs a copy of a body.
+func pack(t testing.TB, b []byte) (*Request, []byte, bool) {
+	t.Helper()
+	sent, err := Read(bytes.NewReader(b), int64(len(b)))
+	require.NoError(t, err)
+	return Pack(sent)
+}
+
+// carriers are the spans of a packed body, each with the resource that it stands for.
+func carriers(t testing.TB, r *Request, body []byte) (all []*Resource) {
+	t.Helper()
+	for i, rs := range unmarshal(t, body).ResourceSpans().All() {
+		require.Equal(t, 1, rs.ScopeSpans().Len())
+		require.Equal(t, 1, rs.ScopeSpans().At(0).Spans().Len())
+		span := rs.ScopeSpans().At(0).Spans().At(0)
+		require.True(t, IsCarrier(span))
+		require.Same(t, r.Resources[i], r.Of(span))
+		all = append(all, r.Of(span))
+	}
+	return all
+}
+
+func TestCarriersStandForSpansAndWhatTheyName(t *testing.T) {
 	t.Parallel()
 	td := request(t,
 		map[string]any{"http.request.method": "GET", "http.response.status_code": 404, "client.address": "8.8.8.8", "disco.api_key.fingerprint": "aa"},
@@ -62,38 +85,96 @@ func TestCarrierHasTheSpansAndWhatTheyName(t *testing.T) {
 		map[string]any{"client.address": "1.1.1.1", "disco.api_key.fingerprint": "aa"},
 	)
 	request(t, map[string]any{"http.route": "/b"}).ResourceSpans().MoveAndAppendTo(td.ResourceSpans())
-	pieces, spans, ok := Pack(marshal(t, td))
+	r, body, ok := pack(t, marshal(t, td))
 	require.True(t, ok)
-	require.Equal(t, 4, spans)
+	require.Equal(t, 4, r.Spans())
 
-	packed := unmarshal(t, slices.Concat(pieces...))
-	require.Equal(t, 2, packed.SpanCount())
-	first := packed.ResourceSpans().At(0)
+	first := unmarshal(t, body).ResourceSpans().At(0)
 	require.Equal(t, map[string]any{"service.name": "disco-api"}, first.Resource().Attributes().AsRaw())
 	require.Equal(t, "https://opentelemetry.io/schemas/1.43.0", first.SchemaUrl())
-	carrier := first.ScopeSpans().At(0).Spans().At(0)
-	require.True(t, Is(carrier))
-	require.Equal(t, 3, Count(carrier))
-	require.Equal(t, []string{"aa", "bb"}, slices.Collect(Fingerprints(carrier)))
-	require.Equal(t, []string{"8.8.8.8", "1.1.1.1"}, slices.Collect(Addresses(carrier)))
+	resources := carriers(t, r, body)
+	require.Len(t, resources, 2)
+	require.Equal(t, 3, resources[0].Spans())
+	require.Equal(t, []string{"aa", "bb"}, resources[0].Fingerprints)
+	require.Equal(t, []string{"8.8.8.8", "1.1.1.1"}, resources[0].Addresses)
+	require.Equal(t, 1, resources[1].Spans())
+	sameSpans(t, td, r, body)
 
-	want := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans()
-	i := 0
-	require.NoError(t, Each(Spans(carrier), func(s *Span) {
-		sent := want.At(i)
-		i++
-		require.Equal(t, sent.TraceID(), pcommon.TraceID(s.TraceID))
-		require.Equal(t, sent.SpanID(), pcommon.SpanID(s.SpanID))
-		require.Equal(t, sent.Kind(), s.Kind)
-		require.Equal(t, sent.StartTimestamp(), pcommon.Timestamp(s.Start))
-		require.Equal(t, sent.EndTimestamp(), pcommon.Timestamp(s.End))
-		require.Equal(t, sent.Status().Code(), s.Status)
-		require.Len(t, s.Attributes, sent.Attributes().Len())
-		decoded, err := s.Decode()
-		require.NoError(t, err)
-		require.Equal(t, sent, decoded)
-	}))
-	require.Equal(t, 3, i)
+	r.Close()
+	r.Close()
+	require.ErrorIs(t, r.Each(resources[0], func(Reading, *Span) { t.Error("read after the end") }), errClosed)
+	var none *Request
+	require.ErrorIs(t, none.Each(resources[0], nil), errClosed)
+	require.Nil(t, none.Of(unmarshal(t, body).ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)))
+}
+
+// sameSpans requires a packed request to have the spans of another, as the decoder reads them.
+func sameSpans(t *testing.T, want ptrace.Traces, r *Request, body []byte) {
+	t.Helper()
+	for i, resource := range carriers(t, r, body) {
+		var all []ptrace.Span
+		for _, ss := range want.ResourceSpans().At(i).ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				all = append(all, span)
+			}
+		}
+		require.Len(t, all, resource.Spans())
+		require.NoError(t, r.Each(resource, func(in Reading, s *Span) {
+			sent := all[0]
+			all = all[1:]
+			require.Equal(t, sent.TraceID(), pcommon.TraceID(s.TraceID))
+			require.Equal(t, sent.SpanID(), pcommon.SpanID(s.SpanID))
+			require.Equal(t, sent.Kind(), s.Kind)
+			require.Equal(t, sent.StartTimestamp(), pcommon.Timestamp(s.Start))
+			require.Equal(t, sent.EndTimestamp(), pcommon.Timestamp(s.End))
+			require.Equal(t, sent.Status().Code(), s.Status)
+			decoded, err := in.Decode(s)
+			require.NoError(t, err)
+			require.Equal(t, sent, decoded)
+			attributes := in.Attributes(s)
+			require.Len(t, attributes, sent.Attributes().Len())
+			for name, v := range sent.Attributes().All() {
+				requireAttribute(t, r, in, &attributes[0], name, v)
+				attributes = attributes[1:]
+			}
+		}))
+	}
+}
+
+func requireAttribute(t *testing.T, r *Request, in Reading, a *Attribute, name string, v pcommon.Value) {
+	t.Helper()
+	require.Equal(t, name, r.Name(a.Name))
+	switch a.Type {
+	case String:
+		require.Equal(t, v.Str(), string(in.Text(a)), name)
+	case Bool:
+		require.Equal(t, v.Bool(), a.Bits != 0, name)
+	case Int:
+		require.Equal(t, v.Int(), int64(a.Bits), name)
+	case Double:
+		require.Equal(t, math.Float64bits(v.Double()), a.Bits, name)
+	}
+}
+
+// Names beyond the first places, and names that move from place to place, are found all the same.
+func TestManyNames(t *testing.T) {
+	t.Parallel()
+	td := request(t, map[string]any{"first": 0})
+	spans := scopeOf(td).Spans()
+	for i := range 20 {
+		m := spans.AppendEmpty().Attributes()
+		for j := range 100 {
+			m.PutInt("n"+strconv.Itoa((i*j)%100), int64(j))
+		}
+	}
+	r, body, ok := pack(t, marshal(t, td))
+	require.True(t, ok)
+	sameSpans(t, td, r, body)
+	for i := range maxNames {
+		lastSpan(td).Attributes().PutInt("more"+strconv.Itoa(i), 1)
+	}
+	_, _, ok = pack(t, marshal(t, td))
+	require.False(t, ok)
 }
 
 func TestOnlyPlainSpansArePacked(t *testing.T) {
@@ -103,7 +184,7 @@ func TestOnlyPlainSpansArePacked(t *testing.T) {
 		t.Helper()
 		td := request(t, plain, plain)
 		change(td)
-		_, _, ok := Pack(marshal(t, td))
+		_, _, ok := pack(t, marshal(t, td))
 		require.False(t, ok, what)
 	}
 	attribute := func(what string, attributes map[string]any) {
@@ -135,7 +216,7 @@ func TestOnlyPlainSpansArePacked(t *testing.T) {
 	refuses("a NUL in a schema", func(td ptrace.Traces) { scopeOf(td).SetSchemaUrl("d\x00k_live_0123456789") })
 	refuses("attributes of a scope", func(td ptrace.Traces) { scopeOf(td).Scope().Attributes().PutStr("a", "b") })
 	refuses("a resource without spans", func(td ptrace.Traces) { td.ResourceSpans().AppendEmpty() })
-	_, _, ok := Pack(nil)
+	_, _, ok := pack(t, nil)
 	require.False(t, ok, "nothing")
 }
 
@@ -148,7 +229,7 @@ func TestAttributesThatStandTwice(t *testing.T) {
 		// A name of the same length in the place of the other.
 		other := marshal(t, request(t, map[string]any{name: "DE", string(bytes.Repeat([]byte("o"), len(name))): "1"}))
 		body = bytes.Replace(other, bytes.Repeat([]byte("o"), len(name)), []byte(name), 1)
-		_, _, ok := Pack(body)
+		_, _, ok := pack(t, body)
 		return ok
 	}
 	require.False(t, twice("disco.api_key.fingerprint"))
@@ -168,42 +249,24 @@ func FuzzPack(f *testing.F) {
 	f.Add(marshal(f, request(f, map[string]any{"http.request.method": "GET", "client.address": "8.8.8.8"}, map[string]any{"n": 1, "d": 0.1, "b": true})))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, body []byte) {
-		pieces, spans, ok := Pack(body)
+		r, small, ok := pack(t, body)
 		if !ok {
 			return
 		}
+		defer r.Close()
 		want, err := new(ptrace.ProtoUnmarshaler).UnmarshalTraces(body)
-		packed, errPacked := new(ptrace.ProtoUnmarshaler).UnmarshalTraces(slices.Concat(pieces...))
+		got, errPacked := new(ptrace.ProtoUnmarshaler).UnmarshalTraces(small)
 		require.Equal(t, err, errPacked) // of the resource, which is decoded in any case
 		if err != nil {
 			return
 		}
-		require.Equal(t, want.SpanCount(), spans)
-		require.Equal(t, want.ResourceSpans().Len(), packed.ResourceSpans().Len())
-		for i, rs := range packed.ResourceSpans().All() {
-			sent := want.ResourceSpans().At(i)
-			require.Equal(t, sent.Resource().Attributes().AsRaw(), rs.Resource().Attributes().AsRaw())
-			require.Equal(t, sent.SchemaUrl(), rs.SchemaUrl())
-			var all []ptrace.Span
-			for _, ss := range sent.ScopeSpans().All() {
-				for _, span := range ss.Spans().All() {
-					all = append(all, span)
-				}
-			}
-			require.NoError(t, Each(Spans(rs.ScopeSpans().At(0).Spans().At(0)), func(s *Span) {
-				decoded, err := s.Decode()
-				require.NoError(t, err)
-				require.Equal(t, all[0].Attributes().AsRaw(), decoded.Attributes().AsRaw())
-				require.Equal(t, all[0].TraceID(), pcommon.TraceID(s.TraceID))
-				require.Equal(t, all[0].SpanID(), pcommon.SpanID(s.SpanID))
-				require.Equal(t, all[0].Kind(), s.Kind)
-				require.Equal(t, all[0].StartTimestamp(), pcommon.Timestamp(s.Start))
-				require.Equal(t, all[0].EndTimestamp(), pcommon.Timestamp(s.End))
-				require.Equal(t, all[0].Status().Code(), s.Status)
-				all = all[1:]
-			}))
-			require.Empty(t, all)
+		require.Equal(t, want.SpanCount(), r.Spans())
+		require.Equal(t, want.ResourceSpans().Len(), got.ResourceSpans().Len())
+		for i, rs := range got.ResourceSpans().All() {
+			require.Equal(t, want.ResourceSpans().At(i).Resource().Attributes().AsRaw(), rs.Resource().Attributes().AsRaw())
+			require.Equal(t, want.ResourceSpans().At(i).SchemaUrl(), rs.SchemaUrl())
 		}
+		sameSpans(t, want, r, small)
 	})
 }
 
@@ -222,9 +285,11 @@ func BenchmarkPack(b *testing.B) {
 	b.Run("pack", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, _, ok := Pack(body); !ok {
-				b.Fatal("not packed")
-			}
+			sent, err := Read(bytes.NewReader(body), int64(len(body)))
+			require.NoError(b, err)
+			r, _, ok := Pack(sent)
+			require.True(b, ok)
+			r.Close()
 		}
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*512), "ns/span")
 	})

@@ -3,14 +3,17 @@ package packed
 import (
 	"bytes"
 
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
 	"github.com/disco-platform/mirrorball/internal/stamp"
 )
 
-// scan looks at the spans of one resource: whether they are plain, and what they name.
+// scan reads the spans of a request, and looks whether they are plain.
 type scan struct {
-	names                   names
+	request *Request
+	*parsed
+	resource                *Resource // at hand
 	fingerprints, addresses set
-	spans                   int
 }
 
 // scopeSpans reports whether a ScopeSpans is plain.
@@ -25,7 +28,6 @@ func (s *scan) scopeSpans(b []byte) bool {
 		case scopeSpansScope:
 			ok = plainScope(f.bytes)
 		case scopeSpansSpan:
-			s.spans++
 			ok = s.span(f.bytes)
 		case scopeSpansSchemaURL:
 			ok = plainText(f.bytes)
@@ -61,6 +63,9 @@ func plainScope(b []byte) bool {
 }
 
 func (s *scan) span(b []byte) bool {
+	n, first := len(s.spans), len(s.attributes)
+	s.spans = append(s.spans, Span{raw: s.place(b)})
+	span := &s.spans[n]
 	a := attributes{scan: s}
 	for len(b) > 0 {
 		f, rest, ok := next(b)
@@ -70,16 +75,24 @@ func (s *scan) span(b []byte) bool {
 		b = rest
 		switch f.tag {
 		case spanAttributes:
-			ok = a.pair(f.bytes)
+			ok = a.add(f.bytes)
 		case spanTraceID:
-			ok = len(f.bytes) == 16 || len(f.bytes) == 0
-		case spanID, spanParentID:
+			ok = readID(span.TraceID[:], f.bytes)
+		case spanID:
+			ok = readID(span.SpanID[:], f.bytes)
+		case spanParentID:
 			ok = len(f.bytes) == 8 || len(f.bytes) == 0
 		case spanTraceState, spanName:
 			ok = plainText(f.bytes)
+		case spanKind:
+			span.Kind = ptrace.SpanKind(int32(f.bits))
+		case spanStart:
+			span.Start = f.bits
+		case spanEnd:
+			span.End = f.bits
 		case spanStatus:
-			ok = plainStatus(f.bytes)
-		case spanKind, spanStart, spanEnd, spanFlags, spanDroppedAttributes, spanDroppedEvents, spanDroppedLinks:
+			ok = span.readStatus(f.bytes)
+		case spanFlags, spanDroppedAttributes, spanDroppedEvents, spanDroppedLinks:
 		default: // events and links among them
 			ok = false
 		}
@@ -87,13 +100,30 @@ func (s *scan) span(b []byte) bool {
 			return false
 		}
 	}
+	span.attributes = piece{uint32(first), uint32(len(s.attributes))}
 	return true
 }
 
-func plainStatus(b []byte) bool {
+// place is where a part of the body is.
+func (s *scan) place(part []byte) piece {
+	end := uint32(cap(s.body) - cap(part) + len(part))
+	return piece{end - uint32(len(part)), end}
+}
+
+func readID(id, b []byte) bool {
+	clear(id)
+	return copy(id, b) == len(b) && (len(b) == len(id) || len(b) == 0)
+}
+
+func (s *Span) readStatus(b []byte) bool {
 	for len(b) > 0 {
 		f, rest, ok := next(b)
-		if !ok || f.tag != statusCode && (f.tag != statusMessage || !plainText(f.bytes)) {
+		switch {
+		case !ok:
+			return false
+		case f.tag == statusCode:
+			s.Status = ptrace.StatusCode(int32(f.bits))
+		case f.tag != statusMessage || !plainText(f.bytes):
 			return false
 		}
 		b = rest
@@ -108,18 +138,31 @@ type attributes struct {
 	seen uint16 // classes that came, a bit to each
 }
 
-// pair reports whether an attribute is plain: a string, a number or a boolean under a name that says nothing of who somebody is. A
-// name that the processor looks for may stand there once: it writes over the first, and readers take the last.
-func (a *attributes) pair(b []byte) bool {
-	var one Attribute
-	if !one.read(b) || one.Type == String && !plainText(one.Text) {
+// add reads an attribute, and reports whether it is plain: a string, a number or a boolean under a name that says nothing of who
+// somebody is. A name that the processor looks for may stand there once: it writes over the first, and readers take the last.
+func (a *attributes) add(b []byte) bool {
+	var p pair
+	if !p.read(b) || p.kind == String && !plainText(p.text) {
 		return false
 	}
-	class := a.scan.names.classOf(a.at, one.Name)
-	a.at++
-	if class == stamp.Plain {
-		return true
+	number, ok := a.scan.request.names.at(a.at, p.name)
+	if !ok {
+		return false
 	}
+	a.at++
+	if class := a.scan.request.names.all[number].class; class != stamp.Plain && !a.special(class, &p) {
+		return false
+	}
+	one := Attribute{Name: number, Type: p.kind, Bits: p.bits}
+	if p.kind == String {
+		at := a.scan.place(p.text)
+		one.Bits = uint64(at.first)<<32 | uint64(at.end)
+	}
+	a.scan.attributes = append(a.scan.attributes, one)
+	return true
+}
+
+func (a *attributes) special(class stamp.Class, p *pair) bool {
 	if a.seen&(1<<class) != 0 {
 		return false
 	}
@@ -128,37 +171,16 @@ func (a *attributes) pair(b []byte) bool {
 	case stamp.Secret, stamp.Stamp, stamp.Identity:
 		return false
 	case stamp.Fingerprint:
-		if one.Type != String || len(one.Text) == 0 {
+		if p.kind != String || len(p.text) == 0 {
 			return false
 		}
-		a.scan.fingerprints.add(one.Text)
+		a.scan.fingerprints.add(p.text)
 	case stamp.Address:
-		if one.Type == String && len(one.Text) > 0 {
-			a.scan.addresses.add(one.Text)
+		if p.kind == String && len(p.text) > 0 {
+			a.scan.addresses.add(p.text)
 		}
 	}
 	return true
-}
-
-// maxNames is how many places of [names] are kept. Spans with more attributes are rare.
-const maxNames = 64
-
-// names are the names that the span before had, in order. Most spans of a request come from the same code.
-type names [maxNames]struct {
-	name  string
-	class stamp.Class
-}
-
-// classOf is [stamp.ClassOf] for the name at place i.
-func (n *names) classOf(i int, name []byte) stamp.Class {
-	if i >= maxNames {
-		return stamp.ClassOf(string(name))
-	}
-	if n[i].name != string(name) {
-		n[i].name = string(name)
-		n[i].class = stamp.ClassOf(n[i].name)
-	}
-	return n[i].class
 }
 
 // set are different strings in the order in which they came first.

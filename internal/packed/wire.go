@@ -65,12 +65,12 @@ type field struct {
 	bits  uint64 // of numbers
 }
 
-// next splits the first field off a message. It is false where there is none that is whole and has a type of proto3. Most
+// next splits the first field off a message, without a copy: its bytes have the capacity of what it is cut out of. It is false where there is none that is whole and has a type of proto3. Most
 // fields are short strings and messages; the others are left to protowire.
 func next(b []byte) (f field, rest []byte, ok bool) {
 	if len(b) >= 2 && b[0]&0x87 == byte(protowire.BytesType) && b[0] > 7 && b[1] < 0x80 && int(b[1]) <= len(b)-2 {
 		end := 2 + int(b[1])
-		return field{tag: tag(b[0]), bytes: b[2:end:end]}, b[end:], true
+		return field{tag: tag(b[0]), bytes: b[2:end]}, b[end:], true
 	}
 	return nextOfAny(b)
 }

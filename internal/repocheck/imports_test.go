@@ -27,7 +27,7 @@ var rules = map[string][]string{
 	"internal/allowance":  {"internal/apikey"},
 	"internal/analytics":  {"internal/access", "internal/usage"},
 	"internal/stamp":      {"internal/apikey", "sdkinstrumentation/usageconv"},
-	"internal/packed":     {"internal/stamp", "sdkinstrumentation/usageconv"},
+	"internal/packed":     {"internal/apikey", "internal/stamp", "sdkinstrumentation/usageconv"},
 	"internal/usagepdata": {"internal/apikey", "internal/packed", "internal/stamp", "internal/usage", "sdkinstrumentation/usageconv"},
 	"internal/postgres":   {"internal/access", "internal/accounts", "internal/allowance", "internal/analytics", "internal/apikey", "internal/usage", "sdkinstrumentation/usageconv"},
 	"internal/httpapi":    {"internal/access", "internal/accounts", "internal/allowance", "internal/analytics", "internal/apikey", "internal/clientaddr", "internal/usage"},
@@ -35,7 +35,7 @@ var rules = map[string][]string{
 
 	"receiver/usageeventsreceiver":     {"internal/usage", "internal/usagepdata", "sdkinstrumentation/usageconv"},
 	"processor/apikeyprocessor":        {"internal/apikey", "internal/geo", "internal/packed", "internal/stamp", "sdkinstrumentation/usageconv", "extension/usagestoreextension"},
-	"exporter/postgresusageexporter":   {"internal/usage", "internal/usagepdata", "extension/usagestoreextension"},
+	"exporter/postgresusageexporter":   {"internal/packed", "internal/usage", "internal/usagepdata", "extension/usagestoreextension"},
 	"extension/usagestoreextension":    {"internal/accounts", "internal/allowance", "internal/analytics", "internal/apikey", "internal/postgres", "internal/usage"},
 	"extension/apikeyauthextension":    {"internal/apikey", "internal/clientaddr", "extension/usagestoreextension"},
 	"extension/requestlimitsextension": {"internal/apikey"},

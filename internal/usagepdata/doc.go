@@ -13,6 +13,7 @@ package usagepdata
 import (
 	"time"
 
+	"github.com/disco-platform/mirrorball/internal/packed"
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
@@ -22,4 +23,6 @@ type Options struct {
 	Window usage.Window
 	// Now is the time of receipt; events without a time of their own get it.
 	Now time.Time
+	// Packed has the spans that carriers stand for; nil when there are none.
+	Packed *packed.Request
 }

@@ -12,16 +12,16 @@ import (
 	"github.com/disco-platform/mirrorball/sdkinstrumentation/usageconv"
 )
 
-// carried are the spans of a carrier, with what the api_key processor noted of them.
+// carried are the spans that a carrier stands for, with what the api_key processor noted of them.
 type carried struct {
-	c   *conversion
-	src *source
+	c     *conversion
+	src   *source
+	spans *packed.Resource
 
-	owners    map[string]*owner // by fingerprint
-	countries map[string]string
-	agents    map[string]stamp.SDK // by User-Agent
-	names     placedNames
-	sdkNamed  bool // by the resource, if only ""
+	readers  []namedReader        // by the number of a name
+	owners   map[string]*owner    // by fingerprint
+	agents   map[string]stamp.SDK // by User-Agent
+	sdkNamed bool                 // by the resource, if only ""
 }
 
 // owner is whose a key is: as it is stamped, and as it is read.
@@ -30,50 +30,54 @@ type owner struct {
 	who     who
 }
 
-func (c *conversion) carried(src *source, res pcommon.Resource, carrier ptrace.Span) *carried {
-	k := &carried{c: c, src: src, owners: map[string]*owner{}, countries: map[string]string{}, agents: map[string]stamp.SDK{}}
+func (c *conversion) carried(src *source, res pcommon.Resource, spans *packed.Resource) *carried {
+	k := &carried{
+		c: c, src: src, spans: spans,
+		readers: readersOf(c.opts.Packed), owners: make(map[string]*owner, len(spans.Owners)), agents: map[string]stamp.SDK{},
+	}
 	_, k.sdkNamed = res.Attributes().Get(usageconv.SDKName)
-	for fingerprint, v := range packed.Owners(carrier).All() {
-		o := &owner{stamped: v.Map()}
+	for fingerprint, id := range spans.Owners {
+		o := &owner{stamped: pcommon.NewMap()}
+		stamp.PutIdentity(o.stamped, id)
 		for name, v := range o.stamped.All() {
 			o.who.take(name, valueOf(v))
 		}
 		k.owners[fingerprint] = o
 	}
-	for address, v := range packed.Countries(carrier).All() {
-		k.countries[address] = v.Str()
-	}
 	return k
 }
 
-// carrier turns the spans of a carrier into requests, as if each were there in pdata and had its stamps.
-func (c *conversion) carrier(src *source, res pcommon.Resource, carrier ptrace.Span) {
-	if err := packed.Each(packed.Spans(carrier), c.carried(src, res, carrier).span); err != nil {
-		c.rejections.add(src.who.reporter, usage.ReasonUnstorable, err.Error, func() string { return spanRecord(carrier) })
+// carrier turns the spans that a carrier stands for into requests, as if each were there in pdata and had its stamps.
+func (c *conversion) carrier(src *source, res pcommon.Resource, spans *packed.Resource, carrier ptrace.Span) {
+	if err := c.opts.Packed.Each(spans, c.carried(src, res, spans).span); err != nil {
+		for range spans.Spans() {
+			c.rejections.add(src.who.reporter, usage.ReasonUnstorable, err.Error, func() string { return spanRecord(carrier) })
+		}
 	}
 }
 
-func (k *carried) span(s *packed.Span) {
+func (k *carried) span(in packed.Reading, s *packed.Span) {
 	r := reading{who: k.src.inherit()}
 	says := saying{sdkNamed: k.sdkNamed}
-	for i := range s.Attributes {
-		a := &s.Attributes[i]
-		name := k.names.at(i, a.Name)
-		if name.reader == readByNone {
+	attributes := in.Attributes(s)
+	for i := range attributes {
+		a := &attributes[i]
+		by := &k.readers[a.Name]
+		if by.reader == readByNone {
 			continue
 		}
-		v := k.value(a)
-		if name.stamps {
-			says.note(name.text, v.text)
+		v := k.value(in, a)
+		if by.stamps {
+			says.note(by.name, v.text)
 		}
-		r.takeBy(name.reader, name.text, v)
+		r.takeBy(by.reader, by.name, v)
 	}
 	st := k.stamps(&says)
 	st.read(&r.who)
 	head := spanHead{
 		trace: s.TraceID, id: s.SpanID, kind: s.Kind, start: pcommon.Timestamp(s.Start), end: pcommon.Timestamp(s.End), status: s.Status,
 	}
-	k.c.request(k.src, &head, &r, func() string { return st.record(s) })
+	k.c.request(k.src, &head, &r, func() string { return st.record(in, s) })
 }
 
 // saying is what a span says that stamps depend on.
@@ -103,7 +107,7 @@ type stamps struct {
 }
 
 func (k *carried) stamps(s *saying) stamps {
-	st := stamps{owner: k.owners[s.fingerprint], country: k.countries[s.address]}
+	st := stamps{owner: k.owners[s.fingerprint], country: k.spans.Countries[s.address]}
 	if !s.sdkNamed && s.userAgent != "" {
 		st.sdk = k.sdk(s.userAgent)
 	}
@@ -111,7 +115,7 @@ func (k *carried) stamps(s *saying) stamps {
 }
 
 // value makes equal strings of the spans one.
-func (k *carried) value(a *packed.Attribute) value {
+func (k *carried) value(in packed.Reading, a *packed.Attribute) value {
 	switch a.Type {
 	case packed.Int:
 		return value{kind: pcommon.ValueTypeInt, bits: a.Bits}
@@ -120,7 +124,7 @@ func (k *carried) value(a *packed.Attribute) value {
 	case packed.Bool:
 		return value{kind: pcommon.ValueTypeBool, bits: a.Bits}
 	default:
-		text, storable := k.c.same.ofBytes(a.Text)
+		text, storable := k.c.same.ofBytes(in.Text(a))
 		return value{kind: pcommon.ValueTypeStr, text: text, storable: storable}
 	}
 }
@@ -149,8 +153,8 @@ func (st *stamps) read(w *who) {
 }
 
 // record is the span as it is kept in quarantine.
-func (st *stamps) record(s *packed.Span) string {
-	span, err := s.Decode()
+func (st *stamps) record(in packed.Reading, s *packed.Span) string {
+	span, err := in.Decode(s)
 	if err != nil {
 		return ""
 	}

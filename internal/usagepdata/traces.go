@@ -20,13 +20,13 @@ import (
 // spans are their senders' own business: counted as not_usage and not kept.
 func FromTraces(td ptrace.Traces, opts Options) *usage.Batch {
 	c := conversion{opts: opts}
-	c.events = newEvents(countSpans(td))
+	c.events = newEvents(countSpans(td, opts.Packed))
 	for _, rs := range td.ResourceSpans().All() {
 		src := readSource(rs.Resource())
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
-				if packed.Is(span) {
-					c.carrier(&src, rs.Resource(), span)
+				if spans := opts.Packed.Of(span); spans != nil {
+					c.carrier(&src, rs.Resource(), spans, span)
 				} else {
 					c.span(&src, span)
 				}
@@ -36,17 +36,11 @@ func FromTraces(td ptrace.Traces, opts Options) *usage.Batch {
 	return c.batch()
 }
 
-// countSpans counts carriers as what they carry.
-func countSpans(td ptrace.Traces) (n int) {
-	for _, rs := range td.ResourceSpans().All() {
-		for _, ss := range rs.ScopeSpans().All() {
-			n += ss.Spans().Len()
-			for _, span := range ss.Spans().All() {
-				if packed.Is(span) {
-					n += packed.Count(span) - 1
-				}
-			}
-		}
+// countSpans counts carriers as what they stand for.
+func countSpans(td ptrace.Traces, carried *packed.Request) int {
+	n := td.SpanCount()
+	if carried != nil {
+		n += carried.Spans()
 	}
 	return n
 }

@@ -1,17 +1,38 @@
 package usagepdata
 
 import (
+	"errors"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/disco-platform/mirrorball/internal/packed"
 )
 
-// Unpack puts the spans that carriers carry in their place, with their stamps, for a queue that counts spans and keeps OTLP
-// that is read by versions to come. All spans of a resource are then of one scope, which no event tells. It fails where a carrier
-// cannot be read, and leaves that as it is.
-func Unpack(td ptrace.Traces) error {
-	var c conversion
+// errLost is for carriers whose request is not in the context that came with them.
+var errLost = errors.New("packed spans came without their request: between the receiver and this exporter something gathers requests or keeps them, so `packed_spans` has to be left out of `middlewares`")
+
+// CheckCarriers fails if there are carriers of another request than this, which may be nil.
+func CheckCarriers(td ptrace.Traces, carried *packed.Request) error {
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				if packed.IsCarrier(span) && carried.Of(span) == nil {
+					return errLost
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Unpack puts the spans that carriers stand for in their place, with their stamps, for a queue that outlives the request. All
+// spans of a resource are then of one scope, which no event tells.
+func Unpack(td ptrace.Traces, carried *packed.Request) error {
+	if carried == nil {
+		return nil
+	}
+	c := conversion{opts: Options{Packed: carried}}
 	for _, rs := range td.ResourceSpans().All() {
 		src := readSource(rs.Resource())
 		for _, ss := range rs.ScopeSpans().All() {
@@ -26,33 +47,29 @@ func Unpack(td ptrace.Traces) error {
 func (c *conversion) unpack(src *source, res pcommon.Resource, spans ptrace.SpanSlice) error {
 	all := ptrace.NewSpanSlice()
 	for _, span := range spans.All() {
-		if !packed.Is(span) {
+		carried := c.opts.Packed.Of(span)
+		if carried == nil {
 			continue
 		}
-		k := c.carried(src, res, span)
+		k := c.carried(src, res, carried)
 		var failed error
-		err := packed.Each(packed.Spans(span), func(s *packed.Span) {
-			if err := k.decode(s, all.AppendEmpty()); err != nil {
-				failed = err
-			}
+		err := c.opts.Packed.Each(carried, func(in packed.Reading, s *packed.Span) {
+			failed = errors.Join(failed, k.decode(in, s, all.AppendEmpty()))
 		})
-		if err != nil {
+		if err = errors.Join(err, failed); err != nil {
 			return err
-		}
-		if failed != nil {
-			return failed
 		}
 	}
 	if all.Len() > 0 {
-		spans.RemoveIf(packed.Is)
+		spans.RemoveIf(func(span ptrace.Span) bool { return c.opts.Packed.Of(span) != nil })
 		all.MoveAndAppendTo(spans)
 	}
 	return nil
 }
 
 // decode makes a span in pdata with its stamps.
-func (k *carried) decode(s *packed.Span, into ptrace.Span) error {
-	span, err := s.Decode()
+func (k *carried) decode(in packed.Reading, s *packed.Span, into ptrace.Span) error {
+	span, err := in.Decode(s)
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,9 @@
 package apikeyprocessor
 
 import (
+	"bytes"
 	"context"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
@@ -32,14 +32,23 @@ func decoded(tb testing.TB, body []byte) ptrace.Traces {
 	return td
 }
 
+// pack packs a copy of a body.
+func pack(tb testing.TB, b []byte) (*packed.Request, []byte, bool) {
+	tb.Helper()
+	sent, err := packed.Read(bytes.NewReader(b), int64(len(b)))
+	require.NoError(tb, err)
+	return packed.Pack(sent)
+}
+
 // sameEvents requires of a request that can be packed that it brings the same events, rejections and notes as it does when
 // its spans are decoded. It says whether it can be packed.
 func sameEvents(t *testing.T, p *apiKeyProcessor, body []byte) bool {
 	t.Helper()
-	pieces, spans, ok := packed.Pack(body)
+	carried, small, ok := pack(t, body)
 	if !ok {
 		return false
 	}
+	defer carried.Close()
 	if _, err := new(ptrace.ProtoUnmarshaler).UnmarshalTraces(body); err != nil {
 		return false
 	}
@@ -48,17 +57,18 @@ func sameEvents(t *testing.T, p *apiKeyProcessor, body []byte) bool {
 	require.NoError(t, err)
 	want := usagepdata.FromTraces(plain, receipt)
 
-	carried, err := p.processTraces(packed.NewContext(ctx), decoded(t, slices.Concat(pieces...)))
+	options := receipt
+	options.Packed = carried
+	td, err := p.processTraces(packed.NewContext(ctx, carried), decoded(t, small))
 	require.NoError(t, err)
-	got := usagepdata.FromTraces(carried, receipt)
+	require.NoError(t, usagepdata.CheckCarriers(td, carried))
+	got := usagepdata.FromTraces(td, options)
 	require.Equal(t, want, got)
-	require.Equal(t, spans, got.Len())
+	require.Equal(t, carried.Spans(), got.Len())
 
-	unpacked, err := p.processTraces(packed.NewContext(ctx), decoded(t, slices.Concat(pieces...)))
-	require.NoError(t, err)
-	require.NoError(t, usagepdata.Unpack(unpacked))
-	require.Equal(t, spans, unpacked.SpanCount())
-	require.Equal(t, want, usagepdata.FromTraces(unpacked, receipt))
+	require.NoError(t, usagepdata.Unpack(td, carried))
+	require.Equal(t, carried.Spans(), td.SpanCount())
+	require.Equal(t, want, usagepdata.FromTraces(td, receipt))
 	return true
 }
 
@@ -79,7 +89,7 @@ func oddSpans(dice *rand.Rand) ptrace.Traces {
 			"disco.user.metadata.team":     "blue",
 			"disco.claimed.user.email":     "carl@example.com",
 			"mirrorball.reporter":          "forged",
-			"mirrorball.packed.spans":      []byte("forged"),
+			"mirrorball.packed.resource":   0,
 			"service.name":                 "disco-api",
 			"disco.claimed.environment":    "live",
 			"http.request.header.x-secret": "x",
@@ -174,19 +184,21 @@ func FuzzPackedSpans(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) { sameEvents(t, p, body) })
 }
 
-// Whoever writes what a carrier has is not believed: the request is not marked, or its sender may not speak for others.
-func TestForgedCarriersCarryNothing(t *testing.T) {
+// Whoever writes what a carrier has is not believed: there is no packed request, or its sender may not speak for others.
+func TestForgedCarriersStandForNothing(t *testing.T) {
 	t.Parallel()
 	p := started(t, newKeyStore(), nopSettings())
-	pieces, _, ok := packed.Pack(wire(t, batch(3, aliceKey)))
+	carried, small, ok := pack(t, wire(t, batch(3, aliceKey)))
 	require.True(t, ok)
 	for name, ctx := range map[string]context.Context{
-		"not marked":  sentBy(platformKey),
-		"not trusted": packed.NewContext(sentBy(bobKey)),
+		"not packed":  sentBy(platformKey),
+		"not trusted": packed.NewContext(sentBy(bobKey), carried),
 	} {
-		out, err := p.processTraces(ctx, decoded(t, slices.Concat(pieces...)))
+		out, err := p.processTraces(ctx, decoded(t, small))
 		require.NoError(t, err)
-		b := usagepdata.FromTraces(out, receipt)
+		options := receipt
+		options.Packed = carried
+		b := usagepdata.FromTraces(out, options)
 		require.Empty(t, b.Events, name)
 		require.Equal(t, 1, b.Len(), name)
 		require.Equal(t, usage.ReasonNotUsage, b.Rejections[0].Reason, name)
@@ -208,15 +220,19 @@ func BenchmarkPackedSpans(b *testing.B) {
 	convert := func(b *testing.B, ctx context.Context, body []byte) {
 		td, err := p.processTraces(ctx, decoded(b, body))
 		require.NoError(b, err)
-		batch := usagepdata.FromTraces(td, receipt)
+		options := receipt
+		options.Packed = packed.FromContext(ctx)
+		batch := usagepdata.FromTraces(td, options)
 		require.Len(b, batch.Events, 512)
 		usagepdata.Release(batch)
 	}
 	b.Run("packed", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			pieces, _, _ := packed.Pack(body)
-			convert(b, packed.NewContext(ctx), slices.Concat(pieces...))
+			carried, small, ok := pack(b, body)
+			require.True(b, ok)
+			convert(b, packed.NewContext(ctx, carried), small)
+			carried.Close()
 		}
 		perSpan(b)
 	})

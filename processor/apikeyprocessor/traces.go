@@ -7,8 +7,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/packed"
-	"github.com/disco-platform/mirrorball/internal/stamp"
 )
 
 func (p *apiKeyProcessor) processTraces(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
@@ -24,11 +24,11 @@ func (p *apiKeyProcessor) processTraces(ctx context.Context, td ptrace.Traces) (
 			r.scope(ss.Scope())
 			r.text(ss.SchemaUrl(), ss.SetSchemaUrl)
 			for _, span := range ss.Spans().All() {
-				if carried && r.trusted && packed.Is(span) {
-					r.carrier(span)
-					continue
+				if spans := carried.Of(span); spans != nil && r.trusted {
+					r.carried(spans)
+				} else {
+					r.span(span)
 				}
-				r.span(span)
 			}
 		}
 	}
@@ -57,26 +57,27 @@ func (r *request) scope(scope pcommon.InstrumentationScope) {
 	r.text(scope.Version(), scope.SetVersion)
 }
 
-// carrier notes on a carrier what is known of the keys and addresses that its spans name. There is nothing to take off
-// those: they would not have been packed.
-func (r *request) carrier(span ptrace.Span) {
-	owners := packed.Owners(span)
+// carried notes what is known of the keys and addresses that packed spans name. There is nothing to take off them: they would
+// not have been packed.
+func (r *request) carried(spans *packed.Resource) {
+	spans.Owners, spans.Countries = map[string]*apikey.Identity{}, map[string]string{}
 	if owner := r.inherited.key; owner != nil {
-		stamp.PutIdentity(owners.PutEmptyMap(""), owner)
+		spans.Owners[""] = owner
 	}
-	for f := range packed.Fingerprints(span) {
+	for _, f := range spans.Fingerprints {
 		if owner := r.named[f]; owner != nil {
-			stamp.PutIdentity(owners.PutEmptyMap(f), owner)
+			spans.Owners[f] = owner
 		}
 	}
-	countries := packed.Countries(span)
-	for a := range packed.Addresses(span) {
-		stamp.Put(countries, a, r.place(a))
+	for _, a := range spans.Addresses {
+		if country := r.place(a); country != "" {
+			spans.Countries[a] = country
+		}
 	}
 }
 
 // spanFingerprints are those that resources and spans name.
-func spanFingerprints(td ptrace.Traces, carried bool) iter.Seq[string] {
+func spanFingerprints(td ptrace.Traces, carried *packed.Request) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, rs := range td.ResourceSpans().All() {
 			if !yieldFingerprint(rs.Resource().Attributes(), yield) {
@@ -84,19 +85,24 @@ func spanFingerprints(td ptrace.Traces, carried bool) iter.Seq[string] {
 			}
 			for _, ss := range rs.ScopeSpans().All() {
 				for _, span := range ss.Spans().All() {
-					if !yieldFingerprint(span.Attributes(), yield) {
+					if !yieldFingerprint(span.Attributes(), yield) || !yieldAll(carried.Of(span), yield) {
 						return
-					}
-					if !carried {
-						continue
-					}
-					for f := range packed.Fingerprints(span) {
-						if !yield(f) {
-							return
-						}
 					}
 				}
 			}
 		}
 	}
+}
+
+// yieldAll yields the fingerprints that packed spans name, if there are any, and says whether to go on.
+func yieldAll(carried *packed.Resource, yield func(string) bool) bool {
+	if carried == nil {
+		return true
+	}
+	for _, f := range carried.Fingerprints {
+		if !yield(f) {
+			return false
+		}
+	}
+	return true
 }

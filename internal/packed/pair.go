@@ -1,32 +1,22 @@
 package packed
 
-// Attribute is a name with a string, a number or a boolean.
-type Attribute struct {
-	Name []byte
-	Type ValueType
-	Text []byte // of a string
-	Bits uint64 // of an integer; of a double, as IEEE 754 has it; not 0 for true
+// pair is a KeyValue on the wire: a name with a string, a number or a boolean.
+type pair struct {
+	name []byte
+	text []byte // of a string
+	bits uint64 // of a number or boolean
+	kind ValueType
 }
 
-// ValueType is the type of an attribute.
-type ValueType uint8
-
-const (
-	String ValueType = iota
-	Bool
-	Int
-	Double
-)
-
 // read reads a KeyValue that has a key and a value which nests nothing, in any order, and no more.
-func (a *Attribute) read(b []byte) bool {
+func (p *pair) read(b []byte) bool {
 	key, value, ok := pairOf(b)
 	if !ok {
 		return false
 	}
-	a.Name = key
+	p.name = key
 	if len(value) >= 2 && value[0] == byte(valueString) && int(value[1]) == len(value)-2 && value[1] < 0x80 {
-		a.Type, a.Text, a.Bits = String, value[2:], 0
+		p.kind, p.text, p.bits = String, value[2:], 0
 		return true
 	}
 	v, rest, ok := next(value)
@@ -35,17 +25,17 @@ func (a *Attribute) read(b []byte) bool {
 	}
 	switch v.tag {
 	case valueString:
-		a.Type = String
+		p.kind = String
 	case valueBool:
-		a.Type = Bool
+		p.kind = Bool
 	case valueInt:
-		a.Type = Int
+		p.kind = Int
 	case valueDouble:
-		a.Type = Double
+		p.kind = Double
 	default:
 		return false
 	}
-	a.Text, a.Bits = v.bytes, v.bits
+	p.text, p.bits = v.bytes, v.bits
 	return true
 }
 
