@@ -2,7 +2,7 @@
 # Measures ingest, freshness, memory, questions, key check and SDK; see docs/benchmarks.md. Needs bin/mirrorball (make
 # build). Prints the table and writes bench/results.json.
 #
-#   BENCH_EVENTS   events of one measured run, 8000000: half an hour; 1000000 for daily work, 50000 to see that it works
+#   BENCH_EVENTS   events of one measured run, 8000000: a quarter of an hour; 1000000 for daily work, 50000 to see that it works
 #   BENCH_KEYS     registered keys, 10000
 #   BENCH_ROUNDS   interleaved rounds, 3
 #   BENCH_SENDERS  connections of the load generator, 64
