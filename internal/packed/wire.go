@@ -52,10 +52,6 @@ const (
 	valueBool   = 2<<3 | varint
 	valueInt    = 3<<3 | varint
 	valueDouble = 4<<3 | fixed64
-	valueArray  = 5<<3 | length
-	valueBytes  = 7<<3 | length
-
-	arrayValues = 1<<3 | length
 )
 
 // field is one field of a message.
