@@ -178,3 +178,25 @@ func TestTakenPortIsNotWaitedFor(t *testing.T) {
 	_, err = Start(t.Context(), Config{Folder: serverFolder(t), Ephemeral: true, Port: l.Addr().(*net.TCPAddr).Port})
 	require.ErrorContains(t, err, "Postgres ended at start")
 }
+
+// Another program may take a port between its choice and its use.
+func TestAnotherPortIsTakenInstead(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	taken := l.Addr().(*net.TCPAddr).Port
+	choices := 0
+	s, err := Start(t.Context(), Config{Folder: serverFolder(t), choosePort: func() (int, error) {
+		if choices++; choices < launchTries {
+			return taken, nil
+		}
+		return serverPorts.choose()
+	}})
+	require.NoError(t, err)
+	require.NotEqual(t, taken, s.port)
+	run(t, s.DSN(), `CREATE TABLE kept (n int)`)
+	require.NoError(t, s.Stop())
+
+	_, err = Start(t.Context(), Config{Folder: serverFolder(t), choosePort: func() (int, error) { return taken, nil }})
+	require.ErrorIs(t, err, errPortTaken)
+}

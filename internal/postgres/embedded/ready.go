@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,7 +26,7 @@ func (s *Server) waitReady(ctx context.Context) error {
 		}
 		select {
 		case <-s.ended:
-			return fmt.Errorf("Postgres ended at start: %s", s.lastLog())
+			return fmt.Errorf("Postgres ended at start: %w", s.endedBecause())
 		case <-ctx.Done():
 			return fmt.Errorf("Postgres does not take connections: %w: %s", ctx.Err(), s.lastLog())
 		case <-poll.C:
@@ -50,6 +51,26 @@ func (s *Server) lastLog() string {
 		return ""
 	}
 	return lastLine(text)
+}
+
+// errPortTaken is for a server that found its port in use.
+var errPortTaken = errors.New("its port is taken")
+
+// endedBecause is the reason in the log of a server that has ended at its start.
+func (s *Server) endedBecause() error {
+	text, err := os.ReadFile(filepath.Join(s.cfg.Folder, "log"))
+	if err != nil {
+		return errors.New("there is no log of it")
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, "could not create any TCP/IP sockets") {
+			return fmt.Errorf("%w (%d)", errPortTaken, s.port)
+		}
+		if strings.Contains(line, "FATAL:") {
+			return errors.New(strings.TrimSpace(line))
+		}
+	}
+	return errors.New(lastLine(text))
 }
 
 func lastLine(text []byte) string {

@@ -27,6 +27,8 @@ type Config struct {
 	Download bool
 	// Ephemeral is for tests: no fsync, and the folder is removed when the server stops.
 	Ephemeral bool
+
+	choosePort func() (int, error) // nil: a free one
 }
 
 // Server is a running Postgres.

@@ -28,15 +28,34 @@ kill "$watcher" 2>/dev/null
 exit 0
 `
 
-// launch starts the supervisor and waits for the first connection.
+// launchTries is how often a server gets another port when its own was taken by the time that it wanted it.
+const launchTries = 5
+
+// launch runs the server at the port that was asked for, or at one that is free.
 func (s *Server) launch(ctx context.Context) error {
-	s.port = s.cfg.Port
-	if s.port == 0 {
+	if s.cfg.Port != 0 {
+		s.port = s.cfg.Port
+		return s.launchAtPort(ctx)
+	}
+	choose := s.cfg.choosePort
+	if choose == nil {
+		choose = serverPorts.choose
+	}
+	for try := 1; ; try++ {
 		var err error
-		if s.port, err = serverPorts.choose(); err != nil {
+		if s.port, err = choose(); err != nil {
 			return err
 		}
+		err = s.launchAtPort(ctx)
+		if err == nil || try == launchTries || s.cfg.Ephemeral || !errors.Is(err, errPortTaken) {
+			return err
+		}
+		s.pipe.Close()
 	}
+}
+
+// launchAtPort starts the supervisor and waits for the first connection.
+func (s *Server) launchAtPort(ctx context.Context) error {
 	log := filepath.Join(s.cfg.Folder, "log")
 	if err := os.Rename(log, log+".old"); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("cannot put the old log aside: %w", err)
