@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -277,4 +278,23 @@ func sameNumber(a, b string) bool {
 	x, ok := new(big.Rat).SetString(a)
 	y, ok2 := new(big.Rat).SetString(b)
 	return ok && ok2 && x.Cmp(y) == 0
+}
+
+// metric is the sum of one of the collector's own metrics, over all attributes; 0 when there is none of that name.
+func (c *collector) metric(name string) (sum float64) {
+	c.t.Helper()
+	resp, err := http.Get(c.url("METRICS", "/metrics"))
+	require.NoError(c.t, err)
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(c.t, err)
+	require.NoError(c.t, resp.Body.Close())
+	for line := range strings.Lines(string(body)) {
+		fields := strings.Fields(line)
+		if len(fields) == 2 && (fields[0] == name || strings.HasPrefix(fields[0], name+"{") || strings.HasPrefix(fields[0], name+"_total")) {
+			n, err := strconv.ParseFloat(fields[1], 64)
+			require.NoError(c.t, err)
+			sum += n
+		}
+	}
+	return sum
 }

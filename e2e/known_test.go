@@ -82,6 +82,7 @@ func TestKnownNumbers(t *testing.T) {
 	t.Run("Registration", k.registration)
 	k.open(t)
 	k.send(t)
+	require.Positive(t, c.metric("otelcol_extension_packed_spans_spans"), "the platform's spans go the way that is measured")
 
 	t.Run("Usage", k.usageByPeriod)
 	t.Run("UsageByDefault", k.usageByDefault)

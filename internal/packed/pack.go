@@ -41,7 +41,7 @@ func (b Body) Release() { b.parsed.release() }
 func Pack(b Body) (r *Request, body []byte, ok bool) {
 	s := scan{request: &Request{parsed: b.parsed}, parsed: b.parsed}
 	s.spans, s.attributes = s.spans[:0], s.attributes[:0]
-	if len(s.body) > math.MaxUint32 {
+	if int64(len(s.body)) > math.MaxUint32 {
 		return nil, nil, false
 	}
 	for rest := s.body; len(rest) > 0; {
@@ -60,7 +60,7 @@ func Pack(b Body) (r *Request, body []byte, ok bool) {
 // resourceSpans reads a ResourceSpans whose ScopeSpans stand together, as every encoder writes them, and appends one that has a carrier
 // in their place.
 func (s *scan) resourceSpans(dst, b []byte) ([]byte, bool) {
-	s.resource = &Resource{first: len(s.spans)}
+	resource := &Resource{first: len(s.spans)}
 	s.fingerprints, s.addresses = set{}, set{}
 	var before, scopes, after []byte
 	for at := 0; at < len(b); {
@@ -84,13 +84,13 @@ func (s *scan) resourceSpans(dst, b []byte) ([]byte, bool) {
 		}
 		at = end
 	}
-	s.resource.end = len(s.spans)
-	if s.resource.Spans() == 0 {
+	resource.end = len(s.spans)
+	if resource.Spans() == 0 {
 		return nil, false
 	}
-	s.resource.Fingerprints, s.resource.Addresses = s.fingerprints.list, s.addresses.list
+	resource.Fingerprints, resource.Addresses = s.fingerprints.list, s.addresses.list
 	carrier := carrierOf(len(s.request.Resources))
-	s.request.Resources = append(s.request.Resources, s.resource)
+	s.request.Resources = append(s.request.Resources, resource)
 
 	scope := size(scopeSpansSpan, len(carrier))
 	dst = appendHead(dst, requestResourceSpans, len(before)+size(resourceSpansScope, scope)+len(after))

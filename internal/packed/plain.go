@@ -1,10 +1,9 @@
 package packed
 
 import (
-	"bytes"
-
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/disco-platform/mirrorball/internal/apikey"
 	"github.com/disco-platform/mirrorball/internal/stamp"
 )
 
@@ -12,8 +11,7 @@ import (
 type scan struct {
 	request *Request
 	*parsed
-	resource                *Resource // at hand
-	fingerprints, addresses set
+	fingerprints, addresses set // of the resource at hand
 }
 
 // scopeSpans reports whether a ScopeSpans is plain.
@@ -41,15 +39,8 @@ func (s *scan) scopeSpans(b []byte) bool {
 	return true
 }
 
-// keyMark starts every API key, and shortestKey is the least that is taken for one; see [apikey.Redact].
-var keyMark = []byte("dk_")
-
-const shortestKey = 16
-
-// plainText reports that there is no key in a text, nor one between NULs.
-func plainText(b []byte) bool {
-	return len(b) < shortestKey || bytes.IndexByte(b, 0) < 0 && !bytes.Contains(b, keyMark)
-}
+// plainText reports that there is no key in a text.
+func plainText(b []byte) bool { return !apikey.MayHold(b) }
 
 func plainScope(b []byte) bool {
 	for len(b) > 0 {

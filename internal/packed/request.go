@@ -83,10 +83,7 @@ type piece struct{ first, end uint32 }
 var errClosed = errors.New("packed spans are asked for after their request was answered, or without it: nothing but memory_limiter and api_key may stand between the receiver and this exporter")
 
 // Reading is a request while it is read.
-type Reading struct {
-	*parsed
-	request *Request
-}
+type Reading struct{ *parsed }
 
 // Each visits the spans of a resource. They are valid until visit returns.
 func (r *Request) Each(resource *Resource, visit func(Reading, *Span)) error {
@@ -98,7 +95,7 @@ func (r *Request) Each(resource *Resource, visit func(Reading, *Span)) error {
 	if r.parsed == nil {
 		return errClosed
 	}
-	in := Reading{r.parsed, r}
+	in := Reading{r.parsed}
 	for i := resource.first; i < resource.end; i++ {
 		visit(in, &r.parsed.spans[i])
 	}

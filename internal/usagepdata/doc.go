@@ -6,7 +6,7 @@
 // ends as exactly one event, one total or one counted rejection, so that Batch.Len equals the number of records
 // that came in. What is wrong with one record never touches another.
 //
-// Strings of the batch are those of the pdata that they were read from, one for many that are equal, or copies where a short
+// Strings of the batch are those of the pdata that they were read from, or copies of what packed spans have, one for many that are equal, or copies where a short
 // one was cut out of a long one. So the pdata may be emptied at once, and what a batch keeps in memory is what its events say.
 package usagepdata
 

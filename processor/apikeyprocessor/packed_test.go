@@ -205,6 +205,27 @@ func TestForgedCarriersStandForNothing(t *testing.T) {
 	}
 }
 
+// Spans that are asked for after their request was answered are refused, each of them, and not taken from another's memory.
+func TestSpansOfAnAnsweredRequest(t *testing.T) {
+	t.Parallel()
+	p := started(t, newKeyStore(), nopSettings())
+	carried, small, ok := pack(t, wire(t, batch(3, aliceKey)))
+	require.True(t, ok)
+	td, err := p.processTraces(packed.NewContext(sentBy(platformKey), carried), decoded(t, small))
+	require.NoError(t, err)
+	carried.Close()
+	options := receipt
+	options.Packed = carried
+	b := usagepdata.FromTraces(td, options)
+	require.Empty(t, b.Events)
+	require.Equal(t, 3, b.Len())
+	for _, r := range b.Rejections {
+		require.Equal(t, usage.ReasonUnstorable, r.Reason)
+		require.Contains(t, r.Detail, "after their request was answered")
+	}
+	require.Error(t, usagepdata.Unpack(td, carried))
+}
+
 func BenchmarkPackedSpans(b *testing.B) {
 	td := batch(512, aliceKey, bobKey, oldKey)
 	for i, span := range td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().All() {
