@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -38,8 +39,8 @@ INSERT INTO key_activity AS a (key, vantage, last)
 SELECT * FROM unnest($1::int[], $2::smallint[], $3::timestamptz[])
 ON CONFLICT (key, vantage) DO UPDATE SET last = excluded.last WHERE a.last < excluded.last`
 
-// write notes the keys that were seen later than before. What it returns is to be remembered after COMMIT.
-func (a *activity) write(ctx context.Context, tx pgx.Tx, counts statistics) ([]activePeriod, error) {
+// news are the keys that were seen later than before, in order. They are to be remembered after COMMIT.
+func (a *activity) news(counts statistics) []activePeriod {
 	latest := map[watched]int64{}
 	for p := range counts {
 		at := watched{p.key, p.vantage}
@@ -47,26 +48,30 @@ func (a *activity) write(ctx context.Context, tx pgx.Tx, counts statistics) ([]a
 			latest[at] = p.bucket
 		}
 	}
+	news := make([]activePeriod, 0, len(latest))
+	for at, bucket := range latest {
+		if last, ok := a.written.GetIfPresent(at); !ok || last < bucket {
+			news = append(news, activePeriod{at, bucket})
+		}
+	}
+	slices.SortFunc(news, func(a, b activePeriod) int {
+		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.vantage, b.vantage))
+	})
+	return news
+}
+
+func writeActivity(ctx context.Context, tx pgx.Tx, news []activePeriod) error {
+	if len(news) == 0 {
+		return nil
+	}
 	var keys []int32
 	var vantages []int16
 	var times []time.Time
-	rows := make([]period, 0, len(latest))
-	for at, bucket := range latest {
-		if last, ok := a.written.GetIfPresent(at); !ok || last < bucket {
-			rows = append(rows, period{key: at.key, vantage: at.vantage, bucket: bucket})
-		}
-	}
-	if len(rows) == 0 {
-		return nil, nil
-	}
-	slices.SortFunc(rows, period.compare)
-	written := make([]activePeriod, 0, len(rows))
-	for _, r := range rows {
-		keys, vantages, times = append(keys, r.key), append(vantages, int16(r.vantage)), append(times, time.UnixMicro(r.bucket))
-		written = append(written, activePeriod{watched{r.key, r.vantage}, r.bucket})
+	for _, n := range news {
+		keys, vantages, times = append(keys, n.key), append(vantages, int16(n.vantage)), append(times, time.UnixMicro(n.bucket))
 	}
 	_, err := tx.Exec(ctx, upsertActivity, keys, vantages, times)
-	return written, err
+	return err
 }
 
 func (a *activity) remember(written []activePeriod) {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/maypok86/otter/v2"
 )
 
@@ -54,6 +53,10 @@ func (v *values) has(d domain, id int32) bool {
 	return found
 }
 
+func (v *values) hasAll(these []askedValue) bool {
+	return !slices.ContainsFunc(these, func(t askedValue) bool { return !v.has(t.domain, t.id) })
+}
+
 func (v *values) len(d domain) int { return len(v.of(d)) }
 
 // insert adds an id unless it is there.
@@ -66,6 +69,21 @@ func (v *values) insert(d domain, id int32) {
 	for ; d < domainEnd; d++ {
 		v.ends[d]++
 	}
+}
+
+// with is a copy that has more, as far as there is room, and what of it was added.
+func (v *values) with(more []askedValue, limit int) (grown *values, added []askedValue) {
+	grown = &values{}
+	if v != nil {
+		grown.ids, grown.ends = slices.Grow(slices.Clone(v.ids), len(more)), v.ends
+	}
+	for _, m := range more {
+		if grown.len(m.domain) < limit && !grown.has(m.domain, m.id) {
+			grown.insert(m.domain, m.id)
+			added = append(added, m)
+		}
+	}
+	return grown, added
 }
 
 // admissions decide which values of a key are told apart on a day. What was admitted stays admitted, so remembered
@@ -103,30 +121,35 @@ func (a asked) add(at allowance, v askedValue) {
 	}
 }
 
-// admit decides under which values the records are counted. What it returns is to be remembered after COMMIT.
-func (a *admissions) admit(ctx context.Context, tx pgx.Tx, d *delivery) (admitted, error) {
-	view := admitted{}
-	if err := a.settle(ctx, tx, view, func() asked { return a.short(view, d) }); err != nil {
-		return nil, err
-	}
-	view.assign(d)
-	// Every writer locks the keys of the batch first and all keys together then, so none waits in a circle.
-	return view, a.settle(ctx, tx, view, func() asked { return a.shortTogether(view, d) })
+// decision is under which values the records of a delivery are counted, before the database has agreed to it.
+type decision struct {
+	view   admitted
+	wanted asked // what is in view and has to be written
 }
 
-// settle asks the database for what is short, first without a lock.
-func (a *admissions) settle(ctx context.Context, tx pgx.Tx, view admitted, short func() asked) error {
+// admit decides by what is known and takes for granted that there is room for what is new: [decision.keep] says whether there was.
+func (a *admissions) admit(ctx context.Context, q querier, d *delivery) (*decision, error) {
+	c := &decision{view: admitted{}, wanted: asked{}}
+	if err := a.settle(ctx, q, c, func() asked { return a.short(c.view, d) }); err != nil {
+		return nil, err
+	}
+	c.view.assign(d)
+	return c, a.settle(ctx, q, c, func() asked { return a.shortTogether(c.view, d) })
+}
+
+// settle asks the database for what is short, without a lock, and takes in what is short still.
+func (a *admissions) settle(ctx context.Context, q querier, c *decision, short func() asked) error {
 	missing := short()
 	if len(missing) == 0 {
 		return nil
 	}
-	if err := view.read(ctx, tx, missing); err != nil {
+	if err := c.view.read(ctx, q, missing); err != nil {
 		return err
 	}
-	if missing = short(); len(missing) == 0 {
-		return nil
+	for at, more := range short() {
+		c.view[at], c.wanted[at] = c.view[at].with(more, a.limit)
 	}
-	return a.extend(ctx, tx, view, missing)
+	return nil
 }
 
 // recall looks an allowance up in what the transaction knows, and else in what is remembered.

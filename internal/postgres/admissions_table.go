@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -18,77 +19,69 @@ func (v admitted) read(ctx context.Context, q querier, wanted asked) error {
 	return v.collect(ctx, q, read, keys, days)
 }
 
-// extend admits what there is room for: at once where an allowance has no row yet, which most have not that miss something.
-func (a *admissions) extend(ctx context.Context, tx pgx.Tx, view admitted, missing asked) error {
-	fresh := asked{}
-	for at, more := range missing {
-		if view[at] == nil {
-			fresh[at] = a.atMost(more)
-		}
+// errOutrun says that others have admitted values meanwhile that leave no room for what was decided. Decided anew, with
+// what they have committed, it holds.
+var errOutrun = errors.New("others were faster to use an allowance up")
+
+// keep writes what was decided. It is the last thing but one that a transaction does: two deliveries that have a key in
+// common, as most have, wait for each other from here on.
+func (c *decision) keep(ctx context.Context, tx pgx.Tx, limit int) error {
+	if len(c.wanted) == 0 {
+		return nil
 	}
-	if err := view.plant(ctx, tx, fresh); err != nil {
+	if err := c.plant(ctx, tx); err != nil {
 		return err
 	}
-	for at := range fresh {
-		if view[at] != nil { // nobody was faster
-			delete(missing, at)
-		}
-	}
-	return a.grow(ctx, tx, view, missing)
+	return c.grow(ctx, tx, limit)
 }
 
-// atMost is what a day begins with.
-func (a *admissions) atMost(more []askedValue) []askedValue {
-	if len(more) <= a.limit {
-		return more
-	}
-	var n [domainEnd]int
-	var cut []askedValue
-	for _, v := range more {
-		if n[v.domain]++; n[v.domain] <= a.limit {
-			cut = append(cut, v)
-		}
-	}
-	return cut
-}
-
-// plant makes rows that are not there yet.
-func (v admitted) plant(ctx context.Context, tx pgx.Tx, fresh asked) error {
+// plant makes the rows that are not there yet, which most are not that miss something. What remains wanted has a row.
+func (c *decision) plant(ctx context.Context, tx pgx.Tx) error {
 	const insert = `
 		INSERT INTO admissions (key, day, admitted)
 		SELECT key, day, ($5::int[])[first:last] FROM unnest($1::int[], $2::date[], $3::int[], $4::int[]) AS n (key, day, first, last)
 		ON CONFLICT (key, day) DO NOTHING
-		RETURNING key, day, admitted`
-	if len(fresh) == 0 {
-		return nil
+		RETURNING key, day`
+	keys, days := columns(c.wanted)
+	from, to, numbers := c.wanted.flat(keys, days)
+	rows, err := tx.Query(ctx, insert, keys, days, from, to, numbers)
+	if err != nil {
+		return err
 	}
-	keys, days := columns(fresh)
-	from, to, numbers := fresh.flat(keys, days)
-	return v.collect(ctx, tx, insert, keys, days, from, to, numbers)
+	var key int32
+	var day time.Time
+	_, err = pgx.ForEachRow(rows, []any{&key, &day}, func() error {
+		delete(c.wanted, allowance{key, dayOf(day.UnixMicro())})
+		return nil
+	})
+	return err
 }
 
-// grow locks the allowances in the order of their key and admits what they have room for.
-func (a *admissions) grow(ctx context.Context, tx pgx.Tx, view admitted, missing asked) error {
+// grow locks rows in the order of their key and appends to them what there is still room for, which has to be all.
+func (c *decision) grow(ctx context.Context, tx pgx.Tx, limit int) error {
 	const lock = `
-		INSERT INTO admissions AS a (key, day, admitted)
-		SELECT *, '{}'::int[] FROM unnest($1::int[], $2::date[])
-		ON CONFLICT (key, day) DO UPDATE SET admitted = a.admitted
-		RETURNING key, day, admitted`
-	if len(missing) == 0 {
+		SELECT a.key, a.day, a.admitted
+		FROM unnest($1::int[], $2::date[]) AS wanted (key, day)
+		JOIN admissions a USING (key, day)
+		ORDER BY a.key, a.day
+		FOR NO KEY UPDATE OF a`
+	if len(c.wanted) == 0 {
 		return nil
 	}
-	keys, days := columns(missing)
-	if err := view.collect(ctx, tx, lock, keys, days); err != nil {
+	keys, days := columns(c.wanted)
+	held := admitted{}
+	if err := held.collect(ctx, tx, lock, keys, days); err != nil {
 		return err
 	}
 	grown := asked{}
-	for at, more := range missing {
-		known := view[at]
-		for _, v := range more {
-			if !known.has(v.domain, v.id) && known.len(v.domain) < a.limit {
-				known.insert(v.domain, v.id)
-				grown[at] = append(grown[at], v)
-			}
+	for at, more := range c.wanted {
+		known, added := held[at].with(more, limit)
+		if held[at] == nil || !known.hasAll(more) {
+			return errOutrun
+		}
+		c.view[at] = known
+		if len(added) > 0 {
+			grown[at] = added
 		}
 	}
 	return grown.write(ctx, tx)

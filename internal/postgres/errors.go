@@ -41,7 +41,7 @@ func public(err error) error {
 	var server *pgconn.PgError
 	var state *StateError
 	switch {
-	case err == nil, errors.As(err, &state), errors.Is(err, ErrUnreachable):
+	case err == nil, errors.As(err, &state), errors.Is(err, ErrUnreachable), errors.Is(err, errOutrun):
 		return err
 	case errors.As(err, &server) && server.Code == codeRaised:
 		return errors.New(server.Message) // raised by a migration of ours
@@ -90,6 +90,9 @@ const (
 func classify(err error) failure {
 	var server *pgconn.PgError
 	if !errors.As(err, &server) {
+		if errors.Is(err, errOutrun) {
+			return failureBusy
+		}
 		if isNetwork(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 			return failureRetry
 		}

@@ -25,9 +25,9 @@ type WriterConfig struct {
 // still meets an event which is there already is looked up whole, and goes through a staging table when others write the
 // same events at the same time. One with an event that Postgres refuses for its content is taken apart.
 //
-// Every transaction touches the tables in one order (undated_events, admissions, audit_logs, key_activity, reported_totals,
-// quarantine) and the rows of each in the order of its primary key, so writers wait for each other but do not deadlock. To
-// usage_counts and ingest_ledger it only appends.
+// Every transaction touches the tables in one order (undated_events, audit_logs, reported_totals, quarantine, admissions,
+// key_activity) and the rows of each in the order of its primary key, so writers wait for each other but do not deadlock. To
+// usage_counts and ingest_ledger it only appends. What most deliveries have in common comes last.
 type Writer struct {
 	db         *DB
 	holders    *holders
@@ -118,7 +118,7 @@ func pauseFor(ctx context.Context, d time.Duration) bool {
 // store runs one transaction. It leaves the delivery as it was, so that it can run again.
 func (w *Writer) store(ctx context.Context, d *delivery, by way) (usage.Receipt, error) {
 	var out *outcome
-	var learned admitted
+	var admission *decision
 	var seen []activePeriod
 	err := pgx.BeginTxFunc(ctx, w.db.ingest, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		out = newOutcome(d)
@@ -129,7 +129,7 @@ func (w *Writer) store(ctx context.Context, d *delivery, by way) (usage.Receipt,
 		out.repeat(repeats)
 		// Repeated events use their key's allowances too: their values are in the dictionary by now, and one event, sent
 		// again and again with other values, could otherwise grow it for ever.
-		if learned, err = w.admissions.admit(ctx, tx, d); err != nil {
+		if admission, err = w.admissions.admit(ctx, tx, d); err != nil {
 			return err
 		}
 		if fresh, err = w.dropStored(ctx, tx, out, fresh, by); err != nil {
@@ -140,16 +140,20 @@ func (w *Writer) store(ctx context.Context, d *delivery, by way) (usage.Receipt,
 		}
 		counts := count(d.words, out.stored)
 		defer counts.release()
-		if seen, err = w.activity.write(ctx, tx, counts); err != nil {
+		seen = w.activity.news(counts)
+		counts.together(d.holders, admission.view.together)
+		if err := out.account(ctx, tx, d, counts, by); err != nil {
 			return err
 		}
-		counts.together(d.holders, learned.together)
-		return out.account(ctx, tx, d, counts, by)
+		if err := admission.keep(ctx, tx, w.admissions.limit); err != nil {
+			return err
+		}
+		return writeActivity(ctx, tx, seen)
 	})
 	if err != nil {
 		return usage.Receipt{}, err
 	}
-	w.admissions.remember(learned)
+	w.admissions.remember(admission.view)
 	w.activity.remember(seen)
 	w.remember(d.parts, out.stored)
 	w.recent.add(out.repeated)
