@@ -52,12 +52,20 @@ func (s *Server) initialise(ctx context.Context) error {
 	return nil
 }
 
-func (s *Server) createDatabase(ctx context.Context) error {
+// settle makes the database, and what of the settings depends on the server, in one that has just started.
+func (s *Server) settle(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, s.address("postgres"))
 	if err != nil {
 		return errors.New("cannot connect to the server just started")
 	}
 	defer conn.Close(ctx)
+	if err := createDatabase(ctx, conn); err != nil || s.cfg.Ephemeral {
+		return err
+	}
+	return compressLog(ctx, conn)
+}
+
+func createDatabase(ctx context.Context, conn *pgx.Conn) error {
 	var exists bool
 	const find = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
 	if err := conn.QueryRow(ctx, find, databaseName).Scan(&exists); err != nil {
@@ -68,6 +76,23 @@ func (s *Server) createDatabase(ctx context.Context) error {
 	}
 	if _, err := conn.Exec(ctx, "CREATE DATABASE "+databaseName); err != nil {
 		return errors.New("cannot create the database")
+	}
+	return nil
+}
+
+// compressLog has pages that the log takes whole compressed with lz4 where the server can: its own pglz takes many times as long
+// (docs/decisions/0025). A server without lz4 would not start with it among its settings; one of the role it only warns of.
+func compressLog(ctx context.Context, conn *pgx.Conn) error {
+	const wanted = `SELECT setting <> 'lz4' AND 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'wal_compression'`
+	var change bool
+	if err := conn.QueryRow(ctx, wanted).Scan(&change); err != nil {
+		return errors.New("cannot read how the server compresses its log")
+	}
+	if !change {
+		return nil
+	}
+	if _, err := conn.Exec(ctx, "ALTER ROLE CURRENT_USER SET wal_compression = lz4"); err != nil {
+		return errors.New("cannot set how the server compresses its log")
 	}
 	return nil
 }

@@ -104,6 +104,23 @@ func TestSurvivesKill(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 }
 
+// Whole pages of the log are compressed with lz4, by sessions and by autovacuum, which is one of the role that made the cluster.
+func TestLogIsCompressed(t *testing.T) {
+	folder := serverFolder(t)
+	for range 2 {
+		s, err := Start(t.Context(), Config{Folder: folder})
+		require.NoError(t, err)
+		conn, err := pgx.Connect(t.Context(), s.DSN())
+		require.NoError(t, err)
+		var compression, source string
+		var role uint32
+		require.NoError(t, conn.QueryRow(t.Context(), `SELECT setting, source, current_user::regrole::oid FROM pg_settings WHERE name = 'wal_compression'`).Scan(&compression, &source, &role))
+		require.Equal(t, "lz4 user 10", fmt.Sprint(compression, " ", source, " ", role), "10 is BOOTSTRAP_SUPERUSERID")
+		require.NoError(t, conn.Close(t.Context()))
+		require.NoError(t, s.Stop())
+	}
+}
+
 // A test program that is killed leaves neither a server nor a folder behind.
 func TestEphemeralLeavesNothing(t *testing.T) {
 	folder := serverFolder(t)

@@ -71,7 +71,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err := s.launch(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.createDatabase(ctx); err != nil {
+	if err := s.settle(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil

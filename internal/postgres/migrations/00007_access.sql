@@ -76,6 +76,7 @@ CREATE TABLE confirmations (
     expires_at timestamptz NOT NULL
 );
 CREATE INDEX confirmations_user ON confirmations (user_seq);
+CREATE INDEX confirmations_expired ON confirmations (expires_at);
 
 -- What was changed, and which data of others an admin read, written in the transaction that did it. Rows are only added.
 CREATE TABLE admin_trail (
