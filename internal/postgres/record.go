@@ -85,7 +85,12 @@ func inTimeOrder(records []*record) []*record {
 	for i, r := range records {
 		places[i] = place{r.micros, i}
 	}
-	slices.SortFunc(places, func(a, b place) int { return cmp.Or(cmp.Compare(a.micros, b.micros), cmp.Compare(a.at, b.at)) })
+	slices.SortFunc(places, func(a, b place) int {
+		if c := cmp.Compare(a.micros, b.micros); c != 0 { // cmp.Or would compare the rest all the same
+			return c
+		}
+		return a.at - b.at
+	})
 	sorted := make([]*record, len(records))
 	for i, p := range places {
 		sorted[i] = records[p.at]
