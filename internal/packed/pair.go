@@ -23,9 +23,11 @@ func (p *pair) read(b []byte) bool {
 	if !ok || len(rest) > 0 {
 		return false
 	}
+	p.text, p.bits = nil, 0
 	switch v.tag {
 	case valueString:
-		p.kind = String
+		p.kind, p.text = String, v.bytes
+		return true
 	case valueBool:
 		p.kind = Bool
 	case valueInt:
@@ -35,7 +37,7 @@ func (p *pair) read(b []byte) bool {
 	default:
 		return false
 	}
-	p.text, p.bits = v.bytes, v.bits
+	p.bits = v.number()
 	return true
 }
 

@@ -76,11 +76,11 @@ func (s *scan) span(b []byte) bool {
 		case spanTraceState, spanName:
 			ok = plainText(f.bytes)
 		case spanKind:
-			span.Kind = ptrace.SpanKind(int32(f.bits))
+			span.Kind = ptrace.SpanKind(int32(f.number()))
 		case spanStart:
-			span.Start = f.bits
+			span.Start = f.number()
 		case spanEnd:
-			span.End = f.bits
+			span.End = f.number()
 		case spanStatus:
 			ok = span.readStatus(f.bytes)
 		case spanFlags, spanDroppedAttributes, spanDroppedEvents, spanDroppedLinks:
@@ -113,7 +113,7 @@ func (s *Span) readStatus(b []byte) bool {
 		case !ok:
 			return false
 		case f.tag == statusCode:
-			s.Status = ptrace.StatusCode(int32(f.bits))
+			s.Status = ptrace.StatusCode(int32(f.number()))
 		case f.tag != statusMessage || !plainText(f.bytes):
 			return false
 		}

@@ -19,7 +19,7 @@ type kept struct {
 	dropped int
 }
 
-func (k *kept) put(key string, v value) {
+func (k *kept) put(key string, v *value) {
 	if k.admit(key) {
 		k.m[usage.Sanitize(key, usage.MaxName)] = redacted(text(v, usage.MaxAttribute))
 	}

@@ -18,7 +18,7 @@ type deed struct {
 	currency                  string
 }
 
-func (d *deed) take(key string, v value) bool {
+func (d *deed) take(key string, v *value) bool {
 	switch key {
 	case usageconv.Operation:
 		d.operation = text(v, usage.MaxName)
@@ -58,7 +58,7 @@ type money struct {
 
 func (m money) given() bool { return m.text != "" }
 
-func readMoney(v value) money {
+func readMoney(v *value) money {
 	switch v.kind {
 	case pcommon.ValueTypeInt:
 		return money{text: v.string()}

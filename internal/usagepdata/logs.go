@@ -38,7 +38,7 @@ type envelope struct {
 	ceType                    string
 }
 
-func (n *envelope) take(key string, v value) bool {
+func (n *envelope) take(key string, v *value) bool {
 	switch key {
 	case usageconv.EventName:
 		n.name = v.text
@@ -91,7 +91,8 @@ func (n *envelope) id() (usage.ID, bool) {
 var errNoName = errors.New("no event name")
 
 func (c *conversion) log(src *source, res pcommon.Resource, rec plog.LogRecord, ids *recordIDs) {
-	w := src.inherit()
+	var w who
+	w.inherit(src)
 	var (
 		env  envelope
 		what deed
@@ -99,8 +100,8 @@ func (c *conversion) log(src *source, res pcommon.Resource, rec plog.LogRecord, 
 	)
 	for key, given := range rec.Attributes().All() {
 		v := valueOf(given)
-		if !env.take(key, v) && !what.take(key, v) && !w.take(key, v) && !strings.HasPrefix(key, usageconv.ClaimedPrefix) {
-			keep.put(key, v)
+		if !env.take(key, &v) && !what.take(key, &v) && !w.take(key, &v) && !strings.HasPrefix(key, usageconv.ClaimedPrefix) {
+			keep.put(key, &v)
 		}
 	}
 	same := src.complete(&w, false)
@@ -131,7 +132,8 @@ func (c *conversion) log(src *source, res pcommon.Resource, rec plog.LogRecord, 
 	keep.putText(usageconv.CloudEventID, env.ceID)
 	keep.putText(usageconv.CloudEventSubject, env.ceSubject)
 	if body := rec.Body(); body.Type() != pcommon.ValueTypeEmpty {
-		keep.put("body", valueOf(body))
+		v := valueOf(body)
+		keep.put("body", &v)
 	}
 	e.Attributes = keep.attributes()
 	c.same.share(e)

@@ -100,12 +100,13 @@ func (c *conversion) numbers(src *source, s stream, points pmetric.NumberDataPoi
 }
 
 func (c *conversion) point(src *source, s stream, p dataPoint) {
-	w := src.inherit()
+	var w who
+	w.inherit(src)
 	var keep kept
 	for key, given := range p.attributes.All() {
 		v := valueOf(given)
-		if !w.take(key, v) {
-			keep.put(key, v)
+		if !w.take(key, &v) {
+			keep.put(key, &v)
 		}
 	}
 	reason, err := c.checkPoint(&w, s.name, p)
@@ -169,9 +170,9 @@ func (s *stream) id(attributes pcommon.Map) usage.ID {
 func (h contentHash) sortedAttributes(m pcommon.Map) {
 	var ignored who
 	set := make(map[string]string, m.Len())
-	for key, v := range m.All() {
-		if !ignored.take(key, valueOf(v)) {
-			set[key] = v.AsString()
+	for key, given := range m.All() {
+		if v := valueOf(given); !ignored.take(key, &v) {
+			set[key] = given.AsString()
 		}
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(set), strings.Compare) {

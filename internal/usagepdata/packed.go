@@ -40,7 +40,8 @@ func (c *conversion) carried(src *source, res pcommon.Resource, spans *packed.Re
 		o := &owner{stamped: pcommon.NewMap()}
 		stamp.PutIdentity(o.stamped, id)
 		for name, v := range o.stamped.All() {
-			o.who.take(name, valueOf(v))
+			read := valueOf(v)
+			o.who.take(name, &read)
 		}
 		k.owners[fingerprint] = o
 	}
@@ -57,7 +58,9 @@ func (c *conversion) carrier(src *source, res pcommon.Resource, spans *packed.Re
 }
 
 func (k *carried) span(in packed.Reading, s *packed.Span) {
-	r := reading{who: k.src.inherit()}
+	var r reading
+	var v value
+	r.who.inherit(k.src)
 	says := saying{sdkNamed: k.sdkNamed}
 	attributes := in.Attributes(s)
 	for i := range attributes {
@@ -66,11 +69,11 @@ func (k *carried) span(in packed.Reading, s *packed.Span) {
 		if by.reader == readByNone {
 			continue
 		}
-		v := k.value(in, a)
+		k.value(&v, in, a)
 		if by.stamps {
 			says.note(by.name, v.text)
 		}
-		r.takeBy(by.reader, by.name, v)
+		r.takeBy(by.reader, by.name, &v)
 	}
 	st := k.stamps(&says)
 	st.read(&r.who)
@@ -114,18 +117,19 @@ func (k *carried) stamps(s *saying) stamps {
 	return st
 }
 
-// value makes equal strings of the spans one.
-func (k *carried) value(in packed.Reading, a *packed.Attribute) value {
+// value reads an attribute, and makes equal strings of the spans one.
+func (k *carried) value(v *value, in packed.Reading, a *packed.Attribute) {
+	*v = value{bits: a.Bits}
 	switch a.Type {
 	case packed.Int:
-		return value{kind: pcommon.ValueTypeInt, bits: a.Bits}
+		v.kind = pcommon.ValueTypeInt
 	case packed.Double:
-		return value{kind: pcommon.ValueTypeDouble, bits: a.Bits}
+		v.kind = pcommon.ValueTypeDouble
 	case packed.Bool:
-		return value{kind: pcommon.ValueTypeBool, bits: a.Bits}
+		v.kind = pcommon.ValueTypeBool
 	default:
-		text, storable := k.c.same.ofBytes(in.Text(a))
-		return value{kind: pcommon.ValueTypeStr, text: text, storable: storable}
+		v.kind = pcommon.ValueTypeStr
+		v.text, v.storable = k.c.same.ofBytes(in.Text(a))
 	}
 }
 
@@ -148,7 +152,7 @@ func (st *stamps) read(w *who) {
 		w.sdk = usage.SDK{Name: st.sdk.Name, Version: cmp.Or(st.sdk.Version, w.sdk.Version), Language: cmp.Or(st.sdk.Language, w.sdk.Language)}
 	}
 	if st.country != "" {
-		w.country = country(value{text: st.country})
+		w.country = country(&value{text: st.country})
 	}
 }
 

@@ -39,12 +39,13 @@ const (
 
 func readerOf(name string) reader {
 	var r reading
+	var none value
 	switch {
-	case r.call.take(name, value{}):
+	case r.call.take(name, &none):
 		return readByCall
-	case r.what.take(name, value{}):
+	case r.what.take(name, &none):
 		return readByDeed
-	case r.who.take(name, value{}):
+	case r.who.take(name, &none):
 		return readByWho
 	case isOurs(name):
 		return readByKept
@@ -53,7 +54,7 @@ func readerOf(name string) reader {
 }
 
 // takeBy reads an attribute whose reader is known.
-func (r *reading) takeBy(by reader, key string, v value) {
+func (r *reading) takeBy(by reader, key string, v *value) {
 	switch by {
 	case readByCall:
 		r.call.take(key, v)

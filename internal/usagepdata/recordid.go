@@ -35,8 +35,9 @@ func StampRecordIDs(ld plog.Logs) {
 
 func needsID(rec plog.LogRecord) bool {
 	var env envelope
-	for key, v := range rec.Attributes().All() {
-		env.take(key, valueOf(v))
+	for key, given := range rec.Attributes().All() {
+		v := valueOf(given)
+		env.take(key, &v)
 	}
 	if env.eventName(rec) == "" {
 		return false
@@ -94,13 +95,13 @@ func (h contentHash) number(n uint64) {
 // comes again, say from another address or after the owner was renamed.
 func (h contentHash) attributes(m pcommon.Map) {
 	var ignored who
-	for key, v := range m.All() {
-		if ignored.take(key, valueOf(v)) {
+	for key, given := range m.All() {
+		if v := valueOf(given); ignored.take(key, &v) {
 			continue
 		}
 		h.text(key)
-		h.number(uint64(v.Type()))
-		h.text(v.AsString())
+		h.number(uint64(given.Type()))
+		h.text(given.AsString())
 	}
 	h.text("") // no key is empty: the end
 }

@@ -125,7 +125,7 @@ func (r refused) json(attributes pcommon.Map) string {
 	var k kept
 	for key, given := range attributes.All() {
 		v := valueOf(given)
-		k.put(key, v)
+		k.put(key, &v)
 	}
 	r.Attributes = k.attributes()
 	out := encode(r)

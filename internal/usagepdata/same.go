@@ -17,7 +17,8 @@ type sameText struct {
 }
 
 const (
-	sameSize = 256
+	// sameSize is large enough for what differs from call to call, such as agents and amounts, to leave the rest in its place.
+	sameSize = 1024
 	// longestSame bounds what is worth looking at. Longer values are rare, and differ.
 	longestSame = 128
 )

@@ -73,7 +73,7 @@ type httpCall struct {
 	resend                             int
 }
 
-func (h *httpCall) take(key string, v value) bool {
+func (h *httpCall) take(key string, v *value) bool {
 	switch key {
 	case usageconv.HTTPRequestMethod:
 		h.method = v.text
@@ -109,7 +109,7 @@ type reading struct {
 }
 
 // take reads an attribute and reports whether its name means something.
-func (r *reading) take(key string, v value) bool {
+func (r *reading) take(key string, v *value) bool {
 	if r.call.take(key, v) || r.what.take(key, v) || r.who.take(key, v) {
 		return true
 	}
@@ -130,9 +130,11 @@ type spanHead struct {
 }
 
 func (c *conversion) span(src *source, span ptrace.Span) {
-	r := reading{who: src.inherit()}
+	var r reading
+	r.who.inherit(src)
 	for key, v := range span.Attributes().All() {
-		r.take(key, valueOf(v))
+		read := valueOf(v)
+		r.take(key, &read)
 	}
 	head := spanHead{
 		trace: span.TraceID(), id: span.SpanID(), kind: span.Kind(), start: span.StartTimestamp(), end: span.EndTimestamp(),

@@ -11,7 +11,8 @@ import (
 	"github.com/disco-platform/mirrorball/internal/usage"
 )
 
-// value is the value of an attribute, wherever it is read from.
+// value is the value of an attribute, wherever it is read from. It is handed on by its address: to copy its eight words at each step took
+// a tenth of the time of reading a span.
 type value struct {
 	kind pcommon.ValueType
 	text string        // of a string
@@ -39,11 +40,11 @@ func valueOf(v pcommon.Value) value {
 	}
 }
 
-func (v value) int() int64      { return int64(v.bits) }
-func (v value) double() float64 { return math.Float64frombits(v.bits) }
+func (v *value) int() int64      { return int64(v.bits) }
+func (v *value) double() float64 { return math.Float64frombits(v.bits) }
 
 // string is the value in pdata's form of text.
-func (v value) string() string {
+func (v *value) string() string {
 	switch v.kind {
 	case pcommon.ValueTypeEmpty:
 		return ""
@@ -61,7 +62,7 @@ func (v value) string() string {
 }
 
 // text is a value as a storable string of at most max bytes, whatever its type.
-func text(v value, max int) string {
+func text(v *value, max int) string {
 	if v.storable && len(v.text) <= max {
 		return v.text
 	}
@@ -69,7 +70,7 @@ func text(v value, max int) string {
 }
 
 // integer reads whole numbers, also from senders whose every attribute is a string; 0 for anything else.
-func integer(v value) int64 {
+func integer(v *value) int64 {
 	switch v.kind {
 	case pcommon.ValueTypeInt:
 		return v.int()
@@ -86,11 +87,11 @@ func integer(v value) int64 {
 }
 
 // flag reads a boolean that the processor wrote; anything but the boolean true is false.
-func flag(v value) bool { return v.kind == pcommon.ValueTypeBool && v.bits != 0 }
+func flag(v *value) bool { return v.kind == pcommon.ValueTypeBool && v.bits != 0 }
 
 // address reads an IP address; names and sockets give the zero Addr. Postgres's inet has no zones and tells
 // ::ffff:1.2.3.4 from 1.2.3.4, so both are taken off.
-func address(v value) netip.Addr {
+func address(v *value) netip.Addr {
 	a, err := netip.ParseAddr(v.text)
 	if err != nil {
 		return netip.Addr{}
@@ -99,7 +100,7 @@ func address(v value) netip.Addr {
 }
 
 // country reads an ISO 3166-1 alpha-2 code; anything else is not known.
-func country(v value) string {
+func country(v *value) string {
 	s := v.text
 	if len(s) == 2 && isUpper(s[0]) && isUpper(s[1]) {
 		return s

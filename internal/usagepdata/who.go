@@ -33,7 +33,7 @@ type who struct {
 }
 
 // take reads one attribute and reports whether it was one of identity. Those never become attributes of an event.
-func (w *who) take(key string, v value) bool {
+func (w *who) take(key string, v *value) bool {
 	switch key {
 	case usageconv.StampReporter:
 		w.reporter = text(v, usage.MaxName)
@@ -95,22 +95,22 @@ func readSource(res pcommon.Resource) source {
 	var s source
 	for key, given := range res.Attributes().All() {
 		v := valueOf(given)
-		if s.who.take(key, v) {
+		if s.who.take(key, &v) {
 			continue
 		}
 		if name, ok := strings.CutPrefix(key, usageconv.UserMetadataPrefix); ok && name != "" && len(s.metadata) < usage.MaxAttributes {
 			if s.metadata == nil {
 				s.metadata = make(map[string]string)
 			}
-			s.metadata[usage.Sanitize(name, usage.MaxName)] = text(v, usage.MaxAttribute)
+			s.metadata[usage.Sanitize(name, usage.MaxName)] = text(&v, usage.MaxAttribute)
 		}
 	}
 	return s
 }
 
 // inherit is where the reading of a record starts: with what the api_key processor stamped on its resource.
-func (s *source) inherit() who {
-	return who{reporter: s.who.reporter, trusted: s.who.trusted, foreign: s.who.foreign}
+func (w *who) inherit(s *source) {
+	w.reporter, w.trusted, w.foreign = s.who.reporter, s.who.trusted, s.who.foreign
 }
 
 // complete fills in what a record left out, if the resource speaks of the same caller. That of a trusted reporter
