@@ -146,7 +146,7 @@ func requireAttribute(t *testing.T, r *Request, in Reading, a *Attribute, name s
 	require.Equal(t, name, r.Name(a.Name))
 	switch a.Type {
 	case String:
-		require.Equal(t, v.Str(), string(in.Text(a)), name)
+		require.Equal(t, v.Str(), in.Text(a).String, name)
 	case Bool:
 		require.Equal(t, v.Bool(), a.Bits != 0, name)
 	case Int:

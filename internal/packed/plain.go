@@ -133,8 +133,16 @@ type attributes struct {
 // somebody is. A name that the processor looks for may stand there once: it writes over the first, and readers take the last.
 func (a *attributes) add(b []byte) bool {
 	var p pair
-	if !p.read(b) || p.kind == String && !plainText(p.text) {
+	if !p.read(b) {
 		return false
+	}
+	one := Attribute{Type: p.kind, Bits: p.bits}
+	if p.kind == String {
+		n := a.scan.texts.number(p.text)
+		if !a.scan.texts.all[n].plain {
+			return false
+		}
+		one.Bits = uint64(n)
 	}
 	number, ok := a.scan.request.names.at(a.at, p.name)
 	if !ok {
@@ -144,11 +152,7 @@ func (a *attributes) add(b []byte) bool {
 	if class := a.scan.request.names.all[number].class; class != stamp.Plain && !a.special(class, &p) {
 		return false
 	}
-	one := Attribute{Name: number, Type: p.kind, Bits: p.bits}
-	if p.kind == String {
-		at := a.scan.place(p.text)
-		one.Bits = uint64(at.first)<<32 | uint64(at.end)
-	}
+	one.Name = number
 	a.scan.attributes = append(a.scan.attributes, one)
 	return true
 }

@@ -42,11 +42,12 @@ func (r *Request) Spans() (n int) {
 	return n
 }
 
-// parsed is the memory of a request that is used again. It has no pointers into the body, so that it is nothing to a garbage collector.
+// parsed is the memory of a request that is used again. But for the texts it has no pointers, so that it is little to a garbage collector.
 type parsed struct {
 	body       []byte
 	spans      []Span
 	attributes []Attribute
+	texts      texts
 }
 
 // Span is a span as it came.
@@ -62,7 +63,7 @@ type Span struct {
 
 // Attribute is a name with a string, a number or a boolean.
 type Attribute struct {
-	Bits uint64 // an integer; a double, as IEEE 754 has it; not 0 for true; of a string where it is
+	Bits uint64 // an integer; a double, as IEEE 754 has it; not 0 for true; of a string the number of its text
 	Name uint16 // for Request.Name
 	Type ValueType
 }
@@ -113,8 +114,8 @@ func (r *Request) Names() int { return len(r.names.all) }
 // Name is the name of a number.
 func (r *Request) Name(number uint16) string { return r.names.all[number].name }
 
-// Text is the value of an attribute that is a string.
-func (r Reading) Text(a *Attribute) []byte { return r.body[a.Bits>>32 : uint32(a.Bits)] }
+// Text is the value of an attribute that is a string. It is valid until the request is closed; its string stays.
+func (r Reading) Text(a *Attribute) *Text { return &r.texts.all[a.Bits] }
 
 // Decode is a span as pdata.
 func (r Reading) Decode(s *Span) (ptrace.Span, error) {
@@ -142,9 +143,10 @@ const (
 )
 
 func (p *parsed) release() {
-	if cap(p.spans) > maxKeptSpans || cap(p.attributes) > 32*maxKeptSpans || cap(p.body) > maxKeptBody {
+	if cap(p.spans) > maxKeptSpans || cap(p.attributes) > 32*maxKeptSpans || cap(p.texts.all) > 8*maxKeptSpans || cap(p.body) > maxKeptBody {
 		return
 	}
 	p.body, p.spans, p.attributes = p.body[:0], p.spans[:0], p.attributes[:0]
+	p.texts.forget()
 	unused.Put(p)
 }

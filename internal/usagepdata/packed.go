@@ -69,7 +69,7 @@ func (k *carried) span(in packed.Reading, s *packed.Span) {
 		if by.reader == readByNone {
 			continue
 		}
-		k.value(&v, in, a)
+		v.read(in, a)
 		if by.stamps {
 			says.note(by.name, v.text)
 		}
@@ -117,8 +117,8 @@ func (k *carried) stamps(s *saying) stamps {
 	return st
 }
 
-// value reads an attribute, and makes equal strings of the spans one.
-func (k *carried) value(v *value, in packed.Reading, a *packed.Attribute) {
+// read reads an attribute.
+func (v *value) read(in packed.Reading, a *packed.Attribute) {
 	*v = value{bits: a.Bits}
 	switch a.Type {
 	case packed.Int:
@@ -128,8 +128,8 @@ func (k *carried) value(v *value, in packed.Reading, a *packed.Attribute) {
 	case packed.Bool:
 		v.kind = pcommon.ValueTypeBool
 	default:
-		v.kind = pcommon.ValueTypeStr
-		v.text, v.storable = k.c.same.ofBytes(in.Text(a))
+		text := in.Text(a)
+		v.kind, v.text, v.storable = pcommon.ValueTypeStr, text.String, text.Storable
 	}
 }
 

@@ -9,16 +9,10 @@ import (
 // same hands out one string for many that are equal. The strings of decoded telemetry are copies, each of its own, and the events of
 // a request have few different values: what waits in the queue is smaller, and the garbage collector has less to mark. It
 // forgets a value for another that falls into its place.
-type same [sameSize]sameText
-
-type sameText struct {
-	text     string
-	storable bool // usage.Sanitize would leave it as it is, but for its length
-}
+type same [sameSize]string
 
 const (
-	// sameSize is large enough for what differs from call to call, such as agents and amounts, to leave the rest in its place.
-	sameSize = 1024
+	sameSize = 256
 	// longestSame bounds what is worth looking at. Longer values are rare, and differ.
 	longestSame = 128
 )
@@ -30,23 +24,10 @@ func (t *same) of(s string) string {
 		return s
 	}
 	place := &t[maphash.String(sameSeed, s)%sameSize]
-	if place.text != s {
-		*place = sameText{text: s}
+	if *place != s {
+		*place = s
 	}
-	return place.text
-}
-
-// ofBytes is of for a value that is no string yet, and says whether it is storable.
-func (t *same) ofBytes(b []byte) (s string, storable bool) {
-	if len(b) == 0 || len(b) > longestSame {
-		return string(b), false
-	}
-	place := &t[maphash.Bytes(sameSeed, b)%sameSize]
-	if place.text != string(b) {
-		s := string(b)
-		*place = sameText{s, usage.Sanitize(s, len(s)) == s}
-	}
-	return place.text, place.storable
+	return *place
 }
 
 // share makes the values of an event those of others.

@@ -52,6 +52,7 @@ type conversion struct {
 	totals            []usage.ReportedTotal
 	rejections, notes rejections
 	same              same
+	routes            map[string]string // what became of routes as they were given
 }
 
 func (c *conversion) batch() *usage.Batch {
@@ -168,7 +169,7 @@ func (c *conversion) request(src *source, span *spanHead, r *reading, record fun
 	e.Time = micros(span.start)
 	e.Duration = span.duration()
 	e.Method = method(call.method)
-	e.Route = call.endpoint()
+	e.Route = c.endpoint(call)
 	e.Status = call.status
 	e.ResendCount = call.resend
 	e.Failed = call.status >= 400 || span.status == ptrace.StatusCodeError
@@ -182,6 +183,27 @@ func (c *conversion) request(src *source, span *spanHead, r *reading, record fun
 	w.keepEnvironment(&r.keep)
 	e.Attributes = r.keep.attributes()
 	return e
+}
+
+// maxRoutes bounds what is remembered of a request. A service has some tens of routes.
+const maxRoutes = 64
+
+// endpoint is that of the call. A route is cleaned once, not for each of its calls.
+func (c *conversion) endpoint(call *httpCall) string {
+	if call.route == "" {
+		return call.endpoint()
+	}
+	clean, known := c.routes[call.route]
+	if !known {
+		clean = call.endpoint()
+		if c.routes == nil {
+			c.routes = make(map[string]string)
+		}
+		if len(c.routes) < maxRoutes {
+			c.routes[call.route] = clean
+		}
+	}
+	return clean
 }
 
 // isOurs reports whether an attribute of a span is worth a place in its event. Others say how a call went on the wire,
