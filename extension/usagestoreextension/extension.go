@@ -28,7 +28,7 @@ type usageStore struct {
 	server   *embedded.Server // nil when the server is another's
 	db       *postgres.DB
 	secrets  postgres.Pepper
-	writer   *postgres.Writer
+	writer   *endingWriter
 	reader   *postgres.Reader
 	keys     *apikey.Verifier
 	accounts *postgres.Registry
@@ -84,7 +84,7 @@ func (s *usageStore) Start(ctx context.Context, host component.Host) (err error)
 	if err := postgres.FirstKeys(ctx, s.db, pepper, s.keepKey); err != nil {
 		return err
 	}
-	s.writer = postgres.NewWriter(s.db, postgres.WriterConfig{CardinalityLimit: s.config.CardinalityLimit})
+	s.writer = &endingWriter{Writer: postgres.NewWriter(s.db, postgres.WriterConfig{CardinalityLimit: s.config.CardinalityLimit})}
 	s.reader = postgres.NewReader(s.db, s.config.vantage())
 	s.accounts = postgres.NewRegistry(s.db, pepper)
 	s.keys = apikey.NewVerifier(postgres.NewKeyStore(s.db, pepper), apikey.Config{})
