@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
@@ -81,7 +82,16 @@ func (e *usageExporter) write(ctx context.Context, batches ...*usage.Batch) erro
 		return errAway // the sender went away, which says nothing about the store
 	}
 	e.health.away(err)
+	if errors.Is(err, usage.ErrEnding) {
+		return e.withoutRetry(errAway)
+	}
 	return errAway
+}
+
+// withoutRetry has the helper give a batch up at once. Its senders are told to come back all the same, which they would not be
+// after a permanent error. A queue on disk never gives up; it keeps the batch for the next start.
+func (e *usageExporter) withoutRetry(err error) error {
+	return exporterhelper.NewThrottleRetry(err, e.cfg.RetryConfig.MaxElapsedTime+time.Second)
 }
 
 var (

@@ -3,8 +3,10 @@ package postgresusageexporter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -202,3 +204,19 @@ func TestTelemetry(t *testing.T) {
 }
 
 var errPlanted = errors.New("planted")
+
+// A collector that ends does not try again what has no time left, and its senders come back.
+func TestEndIsNotHeldUpByRetries(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	m.set(func() error { return fmt.Errorf("%w: %w", usage.ErrEnding, context.DeadlineExceeded) })
+	cfg := testConfig()
+	cfg.RetryConfig.MaxElapsedTime = time.Hour
+	e, err := NewFactory().CreateTraces(t.Context(), settings(), cfg)
+	require.NoError(t, err)
+	run(t, e, hostWith(m))
+	err = e.ConsumeTraces(t.Context(), spans(1))
+	require.Equal(t, codes.Unavailable, status.Code(err))
+	require.False(t, consumererror.IsPermanent(err))
+	require.Equal(t, 1, m.writes)
+}

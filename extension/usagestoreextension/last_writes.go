@@ -2,6 +2,7 @@ package usagestoreextension
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -28,7 +29,16 @@ func (w *endingWriter) Write(ctx context.Context, batches ...*usage.Batch) (usag
 		ctx, cancel = context.WithDeadline(ctx, *last)
 		defer cancel()
 	}
-	return w.Writer.Write(ctx, batches...)
+	receipt, err := w.Writer.Write(ctx, batches...)
+	if err != nil && w.ended() {
+		err = fmt.Errorf("%w: %w", usage.ErrEnding, err)
+	}
+	return receipt, err
+}
+
+func (w *endingWriter) ended() bool {
+	last := w.last.Load()
+	return last != nil && !time.Now().Before(*last)
 }
 
 func (w *endingWriter) end() {

@@ -2,6 +2,7 @@ package usagestoreextension
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,6 +33,7 @@ func TestLastWritesEndTogether(t *testing.T) {
 			defer cancel()
 			_, err := store.Writer().Write(ctx)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.Equal(t, store.writer.last.Load() != nil && time.Since(*store.writer.last.Load()) >= 0, errors.Is(err, usage.ErrEnding))
 		}
 		began := time.Now()
 		write(time.Minute)

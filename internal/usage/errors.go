@@ -15,3 +15,6 @@ func IsPermanent(err error) bool {
 	var p permanentError
 	return errors.As(err, &p)
 }
+
+// ErrEnding is the error of a [Writer] for which there is no time left: its process is about to end.
+var ErrEnding = errors.New("the collector is about to end")
