@@ -27,7 +27,7 @@ var rules = map[string][]string{
 	"internal/allowance":  {"internal/apikey"},
 	"internal/analytics":  {"internal/access", "internal/usage"},
 	"internal/stamp":      {"internal/apikey", "sdkinstrumentation/usageconv"},
-	"internal/packed":     {"internal/apikey", "internal/stamp", "sdkinstrumentation/usageconv"},
+	"internal/packed":     {"internal/apikey", "internal/stamp", "internal/usage", "sdkinstrumentation/usageconv"},
 	"internal/usagepdata": {"internal/apikey", "internal/packed", "internal/stamp", "internal/usage", "sdkinstrumentation/usageconv"},
 	"internal/postgres":   {"internal/access", "internal/accounts", "internal/allowance", "internal/analytics", "internal/apikey", "internal/usage", "sdkinstrumentation/usageconv"},
 	"internal/httpapi":    {"internal/access", "internal/accounts", "internal/allowance", "internal/analytics", "internal/apikey", "internal/clientaddr", "internal/usage"},
