@@ -31,10 +31,8 @@ func TestTexts(t *testing.T) {
 	}
 	require.Equal(t, []bool{true, true, false}, []bool{all.all[numbers[0]].Storable, all.all[numbers[1]].Storable, all.all[numbers[3]].Storable}, "the last is not looked at")
 
-	first := all.number([]byte("GET"))
 	all.forget()
 	require.Zero(t, all.number([]byte("POST")), "numbers begin anew")
-	require.NotEqual(t, "GET", all.all[min(int(first), len(all.all)-1)].String)
 	require.Equal(t, uint32(1), all.number([]byte("GET")), "what was forgotten is not found")
 }
 
@@ -43,11 +41,11 @@ func TestTextsThatAreNotPlain(t *testing.T) {
 	t.Parallel()
 	var all texts
 	for range 2 {
-		key := all.all
-		n := all.number([]byte("my key is dk_live_" + strings.Repeat("a", 40)))
-		require.False(t, all.all[n].plain)
-		require.LessOrEqual(t, len(all.all), len(key)+1)
-		n = all.number([]byte("bad \xff text"))
+		for _, padding := range []int{40, longestShared} { // remembered, and not
+			n := all.number([]byte("my key is dk_live_" + strings.Repeat("a", padding)))
+			require.False(t, all.all[n].plain)
+		}
+		n := all.number([]byte("bad \xff text"))
 		require.False(t, all.all[n].Storable)
 		require.True(t, all.all[n].plain)
 	}
